@@ -1,0 +1,11 @@
+namespace MqttDeviceCluster.Streams;
+
+/// <summary>Something that a device sent.</summary>
+/// <param name="ReceivedAt">When it reached the cluster (UTC).</param>
+/// <param name="Retained">
+/// Whether the broker sent it from its retained messages: an old state, which never confirms a command.
+/// </param>
+[GenerateSerializer, Immutable, Alias("MqttDeviceCluster.DeviceMessage")]
+public abstract record DeviceMessage(
+    [property: Id(0)] DateTimeOffset ReceivedAt,
+    [property: Id(1)] bool Retained);

@@ -1,0 +1,14 @@
+namespace MqttDeviceCluster.Streaming.Mqtt;
+
+/// <summary>
+/// Tells a poison message from a failing dependency. A host that registers one (keyed by the provider's name) is asked when a message kept failing
+/// for <see cref="MqttStreamOptions.MaxDeliveryTime"/>.
+/// </summary>
+public interface IMqttDeliveryGate
+{
+    /// <summary>
+    /// Gets whether failed messages are to be kept and delivered again, because what they need (a store, say) fails for all of them. While it is
+    /// <see langword="true"/> nothing is dead-lettered, and nothing that failed is acknowledged. Called often: it must be cheap and thread-safe.
+    /// </summary>
+    bool HoldFailures { get; }
+}
