@@ -119,5 +119,5 @@ public sealed class MqttStreamOptions
     public TimeSpan? AcknowledgeOutOfOrderAfter { get; set; }
 
     /// <summary>Gets the routes. At least one.</summary>
-    public IList<MqttRoute> Routes { get; } = [];
+    public MqttRouteCollection Routes { get; } = new();
 }

@@ -88,23 +88,33 @@ internal sealed class MqttIncomingRoute<TEvent>(
 internal abstract class MqttOutgoingRoute(string streamNamespace, string topicTemplate)
     : MqttRoute(topicTemplate, streamNamespace)
 {
-    public abstract Type EventType { get; }
+    public abstract MqttOutgoingMessage Encode<T>(string key, T value);
+
+    public abstract Exception? ToException<T>(string key, T value, MqttPublishResult result);
 }
 
 internal sealed class MqttOutgoingRoute<TEvent> : MqttOutgoingRoute
     where TEvent : notnull
 {
+    private readonly IMqttEventEncoder<TEvent> _encoder;
+
     public MqttOutgoingRoute(string streamNamespace, string topicTemplate, IMqttEventEncoder<TEvent> encoder)
         : base(streamNamespace, topicTemplate)
     {
-        Encoder = encoder ?? throw new ArgumentNullException(nameof(encoder));
+        _encoder = encoder ?? throw new ArgumentNullException(nameof(encoder));
         if (Template.HasWildcards)
         {
             throw new ArgumentException($"A topic to publish to has no wildcards: '{topicTemplate}'.", nameof(topicTemplate));
         }
     }
 
-    public override Type EventType => typeof(TEvent);
+    public override MqttOutgoingMessage Encode<T>(string key, T value) => _encoder.Encode(key, Cast(value));
 
-    public IMqttEventEncoder<TEvent> Encoder { get; }
+    public override Exception? ToException<T>(string key, T value, MqttPublishResult result) =>
+        _encoder.ToException(key, Cast(value), result);
+
+    private TEvent Cast<T>(T value) => value is TEvent typed
+        ? typed
+        : throw new InvalidOperationException(
+            $"The route from stream namespace '{StreamNamespace}' publishes {typeof(TEvent)}, not {value?.GetType() ?? typeof(T)}.");
 }

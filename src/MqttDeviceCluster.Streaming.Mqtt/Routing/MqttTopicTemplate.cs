@@ -120,6 +120,53 @@ internal sealed class MqttTopicTemplate
         return string.Concat(_prefix, key, _suffix);
     }
 
+    /// <summary>Returns whether some topic matches both templates.</summary>
+    public bool Overlaps(MqttTopicTemplate other)
+    {
+        var mine = Filter.Split('/');
+        var theirs = other.Filter.Split('/');
+        for (var i = 0; ; i++)
+        {
+            if (i == mine.Length || i == theirs.Length)
+            {
+                // "a/#" matches "a" as well.
+                return mine.Length == theirs.Length
+                    || (mine.Length > theirs.Length ? mine.Length == i + 1 && mine[i] == "#" : theirs.Length == i + 1 && theirs[i] == "#");
+            }
+
+            if (mine[i] == "#" || theirs[i] == "#")
+            {
+                return true;
+            }
+
+            if (mine[i] != "+" && theirs[i] != "+" && mine[i] != theirs[i])
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Returns whether <paramref name="topic"/> matches the topic filter.</summary>
+    public static bool FilterMatches(string filter, string topic)
+    {
+        var levels = filter.Split('/');
+        var parts = topic.Split('/');
+        for (var i = 0; i < levels.Length; i++)
+        {
+            if (levels[i] == "#")
+            {
+                return true;
+            }
+
+            if (i >= parts.Length || (levels[i] != "+" && levels[i] != parts[i]))
+            {
+                return false;
+            }
+        }
+
+        return levels.Length == parts.Length;
+    }
+
     public override string ToString() => _text;
 
     private static ArgumentException Invalid(string template, string problem) =>

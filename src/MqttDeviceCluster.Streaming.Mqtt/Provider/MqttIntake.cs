@@ -1,0 +1,315 @@
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.Streaming.Mqtt.Diagnostics;
+using MqttDeviceCluster.Streaming.Mqtt.Session;
+using Orleans.Providers.Streams.Common;
+
+namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
+
+/// <summary>
+/// One receiving connection and the queues that share it: routes and decodes what arrives, and hands it to the queue of its stream. The connection is
+/// up while at least one of its queues is on this silo.
+/// </summary>
+internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
+{
+    private static readonly TimeSpan HandOverDrain = TimeSpan.FromSeconds(1);
+
+    private readonly int _connection;
+    private readonly MqttIncomingRoute[] _routes;
+    private readonly IMqttConnectionFactory _connections;
+    private readonly MqttDeadLetters _deadLetters;
+    private readonly MqttDeliveryMetrics _metrics;
+    private readonly IMqttDeliveryGate? _gate;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _logger;
+    private readonly AtMostOnceLimit _atMostOnce;
+    private readonly Lock _lock = new();
+    private int _attached;
+    private bool _stopped;
+    private IMqttSession? _session;
+    private Task _lastStop = Task.CompletedTask;
+    private long _sequence;
+    private long _firstLiveEpoch;
+    private long _lastFencedEpoch;
+
+    public MqttIntake(
+        int connection,
+        MqttStreamOptions options,
+        MqttIncomingRoute[] routes,
+        IMqttConnectionFactory connections,
+        MqttDeadLetters deadLetters,
+        MqttDeliveryMetrics metrics,
+        IMqttDeliveryGate? gate,
+        TimeProvider timeProvider,
+        ILogger logger)
+    {
+        _connection = connection;
+        Options = options;
+        _routes = routes;
+        _connections = connections;
+        _deadLetters = deadLetters;
+        _metrics = metrics;
+        _gate = gate;
+        _timeProvider = timeProvider;
+        _logger = logger;
+        _atMostOnce = new(options.MaxPendingAtMostOnce);
+
+        // Tokens grow across restarts and hand-overs as far as clocks agree; nothing but log readers relies on it.
+        _sequence = timeProvider.GetUtcNow().UtcTicks;
+        Queues = new MqttStreamQueue[options.QueuesPerConnection];
+        for (var i = 0; i < Queues.Length; i++)
+        {
+            Queues[i] = new(message => message.HasEnded || IsObsolete(message));
+        }
+    }
+
+    public MqttStreamOptions Options { get; }
+
+    public MqttStreamQueue[] Queues { get; }
+
+    public bool HoldFailures => _gate?.HoldFailures == true;
+
+    public IMqttSession? Session => Volatile.Read(ref _session);
+
+    /// <summary>A queue came to this silo. The first brings the connection up, in the background.</summary>
+    public void Attach()
+    {
+        lock (_lock)
+        {
+            if (_attached++ > 0 || _stopped)
+            {
+                return;
+            }
+
+            var session = _connections.CreateSession(_connection, [.. _routes.Select(Subscribe)], this);
+            _session = session;
+
+            // The queues may come back while the old connection still says goodbye: two with one client id would throw each other out.
+            var lastStop = _lastStop;
+            if (lastStop.IsCompleted)
+            {
+                session.Start();
+            }
+            else
+            {
+                _ = StartAfterAsync(lastStop, session);
+            }
+        }
+    }
+
+    /// <summary>A queue left this silo. The last takes the connection down and forgets what was not delivered: the broker keeps it for the next owner.</summary>
+    public async Task DetachAsync(CancellationToken cancellationToken)
+    {
+        Task stop;
+        lock (_lock)
+        {
+            if (--_attached > 0 || _session is not { } session)
+            {
+                return;
+            }
+
+            _session = null;
+            _lastStop = stop = StopAndForgetAsync(session);
+        }
+
+        await stop.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// The silo stops: receive no more, but let the agents finish what they have, and acknowledge it. Called before the agents stop.
+    /// </summary>
+    public async Task StopAsync(TimeSpan drain, CancellationToken cancellationToken)
+    {
+        IMqttSession? session;
+        lock (_lock)
+        {
+            _stopped = true;
+            session = _session;
+        }
+
+        if (session is not null)
+        {
+            await session.StopAsync(drain, cancellationToken);
+        }
+    }
+
+    public void OnConnected(long epoch, bool sessionPresent)
+    {
+        if (sessionPresent)
+        {
+            Volatile.Write(ref _firstLiveEpoch, epoch);
+        }
+    }
+
+    public void OnFenced(long epoch) => Volatile.Write(ref _lastFencedEpoch, epoch);
+
+    public void OnDelivery(MqttDelivery delivery)
+    {
+        var message = delivery.Message;
+        var route = Route(message);
+        if (route is null)
+        {
+            Refuse(delivery, MqttRefusal.NoRoute, "no route matches the topic");
+            return;
+        }
+
+        if (message.Payload.Length > Options.MaxPayloadBytes)
+        {
+            Refuse(delivery, MqttRefusal.PayloadTooLarge, $"more than {Options.MaxPayloadBytes} bytes");
+            return;
+        }
+
+        object? value;
+        string? refusal, detail;
+        int parts;
+        try
+        {
+            value = route.Decode(message, out refusal, out detail, out parts);
+        }
+        catch (Exception exception)
+        {
+            // A decoder is the host's code and its input a stranger's: neither may take the connection down. It is counted and logged as a refusal.
+            LogDecoderFailed(exception, route.TopicTemplate);
+            Refuse(delivery, MqttRefusal.DecoderError, exception.GetType().Name);
+            return;
+        }
+
+        if (refusal is not null)
+        {
+            _deadLetters.ReportRefusal(message, refusal, detail ?? "", parts);
+            if (value is null)
+            {
+                _deadLetters.Bury(delivery, refusal);
+                return;
+            }
+        }
+
+        if (value is null)
+        {
+            Refuse(delivery, MqttRefusal.DecoderError, "the decoder returned nothing");
+            return;
+        }
+
+        var item = new MqttStreamMessage(
+            StreamId.Create(route.StreamNamespace, message.Key), new EventSequenceTokenV2(Interlocked.Increment(ref _sequence)), value)
+        {
+            Delivery = delivery,
+        };
+        if (message.QualityOfService == MqttQualityOfService.AtMostOnce && _atMostOnce.Add(item))
+        {
+            _metrics.Dropped();
+            LogDropped(Options.MaxPendingAtMostOnce);
+        }
+
+        Queues[MqttQueueMapper.QueueOf(message.Key, Queues.Length)].Enqueue(item);
+    }
+
+    public bool IsObsolete(MqttStreamMessage message)
+    {
+        if (message.Delivery is not { } delivery)
+        {
+            return false;
+        }
+
+        return delivery.Epoch <= Volatile.Read(ref _lastFencedEpoch)
+            || (delivery.Epoch < Volatile.Read(ref _firstLiveEpoch)
+                && delivery.Message.QualityOfService == MqttQualityOfService.AtLeastOnce);
+    }
+
+    public void Finish(MqttStreamMessage message)
+    {
+        if (message.Delivery is not { } delivery || !End(message, delivery))
+        {
+            return;
+        }
+
+        delivery.Complete();
+        if (_metrics.MeasuresDuration)
+        {
+            _metrics.Delivered(_timeProvider.GetUtcNow() - delivery.Message.ReceivedAt);
+        }
+    }
+
+    public void DeadLetter(MqttStreamMessage message, string reason)
+    {
+        if (message.Delivery is { } delivery && End(message, delivery))
+        {
+            _deadLetters.ReportFailure(delivery.Message, reason);
+            _deadLetters.Bury(delivery, reason);
+        }
+    }
+
+    private bool End(MqttStreamMessage message, MqttDelivery delivery)
+    {
+        if (!message.TryEnd())
+        {
+            return false;
+        }
+
+        if (delivery.Message.QualityOfService == MqttQualityOfService.AtMostOnce)
+        {
+            _atMostOnce.Release();
+        }
+
+        return true;
+    }
+
+    private MqttIncomingRoute? Route(MqttIncomingMessage message)
+    {
+        foreach (var route in _routes)
+        {
+            if (route.Template.Match(message.Topic) is { } key)
+            {
+                message.Key = key;
+                return route;
+            }
+        }
+
+        return null;
+    }
+
+    private MqttSubscription Subscribe(MqttIncomingRoute route) =>
+        new(Options.SharedGroup is { } group ? $"$share/{group}/{route.Template.Filter}" : route.Template.Filter, route.QualityOfService);
+
+    private void Refuse(MqttDelivery delivery, string reason, string detail)
+    {
+        _deadLetters.ReportRefusal(delivery.Message, reason, detail, 1);
+        _deadLetters.Bury(delivery, reason);
+    }
+
+    private async Task StartAfterAsync(Task lastStop, IMqttSession session)
+    {
+        await lastStop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+        {
+            if (_session == session && !_stopped)
+            {
+                session.Start();
+            }
+        }
+    }
+
+    private async Task StopAndForgetAsync(IMqttSession session)
+    {
+        try
+        {
+            await session.StopAsync(HandOverDrain, CancellationToken.None);
+        }
+        finally
+        {
+            foreach (var queue in Queues)
+            {
+                queue.Clear();
+            }
+
+            // The next session object counts its connections from one again.
+            Volatile.Write(ref _firstLiveEpoch, 0);
+            Volatile.Write(ref _lastFencedEpoch, 0);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "The decoder of route '{Route}' failed.")]
+    private partial void LogDecoderFailed(Exception exception, string route);
+
+    [LoggerMessage(LogLevel.Debug, "Dropped a QoS 0 message: {Limit} are waiting already.")]
+    private partial void LogDropped(int limit);
+}

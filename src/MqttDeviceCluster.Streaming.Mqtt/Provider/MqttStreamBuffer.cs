@@ -1,0 +1,108 @@
+
+namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
+
+/// <summary>
+/// The unfinished messages of one stream, in order, and how its consumers get on with them. A message is finished when every cursor has passed it.
+/// Used only on the scheduler of the queue's pulling agent.
+/// </summary>
+internal sealed class MqttStreamBuffer(StreamId streamId)
+{
+    /// <summary>After so many failed messages in a row the consumer, not the message, is held to be at fault.</summary>
+    private const int FailuresOfAFailingConsumer = 2;
+
+    private readonly List<MqttCacheCursor> _cursors = [];
+    private MqttStreamMessage? _head;
+    private MqttStreamMessage? _tail;
+    private long _nextPosition;
+    private int _failuresInARow;
+
+    public StreamId StreamId { get; } = streamId;
+
+    public bool IsEmpty => _head is null;
+
+    /// <summary>Gets the position of the next message to be added.</summary>
+    public long EndPosition => _nextPosition;
+
+    public bool HasCursors => _cursors.Count > 0;
+
+    /// <summary>Gets whether the consumer keeps failing: then only the newest message is tried, and all others are dead-lettered.</summary>
+    public bool IsFailing => _failuresInARow >= FailuresOfAFailingConsumer;
+
+    /// <summary>Gets or sets the position up to which messages are delivered one by one, to find the one that failed a batch.</summary>
+    public long DeliverSinglyUntil { get; set; }
+
+    public void Add(MqttStreamMessage message)
+    {
+        message.Position = _nextPosition++;
+        message.Next = null;
+        if (_tail is null)
+        {
+            _head = message;
+        }
+        else
+        {
+            _tail.Next = message;
+        }
+
+        _tail = message;
+    }
+
+    /// <summary>Adds a cursor in front of all unfinished messages.</summary>
+    public void Add(MqttCacheCursor cursor)
+    {
+        cursor.Position = cursor.Finished = _head?.Position ?? _nextPosition;
+        _cursors.Add(cursor);
+    }
+
+    public void Remove(MqttCacheCursor cursor) => _cursors.Remove(cursor);
+
+    /// <summary>Returns the first message at or after <paramref name="position"/>.</summary>
+    public MqttStreamMessage? Find(long position)
+    {
+        var message = _head;
+        while (message is not null && message.Position < position)
+        {
+            message = message.Next;
+        }
+
+        return message;
+    }
+
+    public void RecordSuccess() => _failuresInARow = 0;
+
+    public void RecordFailure() => _failuresInARow++;
+
+    /// <summary>Takes the first message that every cursor has passed, if there is one.</summary>
+    public MqttStreamMessage? TakeFinished()
+    {
+        if (_head is null || _cursors.Count == 0)
+        {
+            return null;
+        }
+
+        var finished = _cursors[0].Finished;
+        for (var i = 1; i < _cursors.Count; i++)
+        {
+            finished = Math.Min(finished, _cursors[i].Finished);
+        }
+
+        return _head.Position < finished ? TakeFirst() : null;
+    }
+
+    public MqttStreamMessage? TakeFirst()
+    {
+        if (_head is not { } message)
+        {
+            return null;
+        }
+
+        _head = message.Next;
+        if (_head is null)
+        {
+            _tail = null;
+        }
+
+        message.Next = null;
+        return message;
+    }
+}

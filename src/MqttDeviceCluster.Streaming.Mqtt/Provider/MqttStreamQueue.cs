@@ -1,0 +1,95 @@
+using Orleans.Streams;
+
+namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
+
+/// <summary>
+/// The messages between a connection and the pulling agent of one Orleans queue. Written by the connection, read by the agent, which waits here until
+/// there is something: the delivery path has no timer in it.
+/// </summary>
+internal sealed class MqttStreamQueue(Func<MqttStreamMessage, bool> isObsolete)
+{
+    /// <summary>Bounds what one read hands to the agent, which sorts it by stream in one go.</summary>
+    private const int MaxRead = 4096;
+
+    private readonly Lock _lock = new();
+    private List<IBatchContainer> _messages = [];
+    private TaskCompletionSource? _reader;
+
+    public void Enqueue(MqttStreamMessage message)
+    {
+        TaskCompletionSource? reader;
+        lock (_lock)
+        {
+            _messages.Add(message);
+            (reader, _reader) = (_reader, null);
+        }
+
+        reader?.TrySetResult();
+    }
+
+    /// <summary>Puts messages that were read but not finished back in front, in their order.</summary>
+    public void Return(IEnumerable<MqttStreamMessage> messages)
+    {
+        TaskCompletionSource? reader;
+        lock (_lock)
+        {
+            _messages.InsertRange(0, messages);
+            (reader, _reader) = (_reader, null);
+        }
+
+        reader?.TrySetResult();
+    }
+
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            _messages = [];
+        }
+    }
+
+    /// <summary>Waits for messages and returns all there are. Returns an empty list only when cancelled; never throws.</summary>
+    public async Task<IList<IBatchContainer>> ReadAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            TaskCompletionSource reader;
+            lock (_lock)
+            {
+                if (TakeAll() is { } taken)
+                {
+                    return taken;
+                }
+
+                _reader = reader = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
+            using (cancellationToken.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), reader))
+            {
+                await reader.Task;
+            }
+        }
+
+        return [];
+    }
+
+    private List<IBatchContainer>? TakeAll()
+    {
+        _messages.RemoveAll(message => isObsolete((MqttStreamMessage)message));
+        if (_messages.Count == 0)
+        {
+            return null;
+        }
+
+        if (_messages.Count <= MaxRead)
+        {
+            var all = _messages;
+            _messages = [];
+            return all;
+        }
+
+        var first = _messages.GetRange(0, MaxRead);
+        _messages.RemoveRange(0, MaxRead);
+        return first;
+    }
+}

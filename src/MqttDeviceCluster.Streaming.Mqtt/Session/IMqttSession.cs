@@ -1,0 +1,56 @@
+namespace MqttDeviceCluster.Streaming.Mqtt.Session;
+
+/// <summary>One receiving session at the broker, kept up for ever. Messages go to the <see cref="IMqttDeliverySink"/> it was made with.</summary>
+internal interface IMqttSession
+{
+    MqttConnectionState State { get; }
+
+    /// <summary>Gets why the session is not online, without secrets, or <see langword="null"/>.</summary>
+    string? Problem { get; }
+
+    /// <summary>Gets how many received QoS 1 messages are not acknowledged yet.</summary>
+    int Unacknowledged { get; }
+
+    /// <summary>Starts to connect, in the background. Returns at once and never throws for a broker that is away.</summary>
+    void Start();
+
+    /// <summary>
+    /// Stops receiving, waits up to <paramref name="drain"/> for what was received to be completed, sends the acknowledgements, and disconnects
+    /// without giving up the session. May be called again; later calls await the first.
+    /// </summary>
+    Task StopAsync(TimeSpan drain, CancellationToken cancellationToken);
+}
+
+/// <summary>What a session subscribes to.</summary>
+/// <param name="Filter">The topic filter, with <c>$share</c> when shared.</param>
+/// <param name="QualityOfService">The highest quality of service to ask for.</param>
+internal readonly record struct MqttSubscription(string Filter, MqttQualityOfService QualityOfService);
+
+/// <summary>The connection that a process publishes on, kept up for ever.</summary>
+internal interface IMqttPublisher
+{
+    MqttConnectionState State { get; }
+
+    /// <summary>Gets why the connection is not online, without secrets, or <see langword="null"/>.</summary>
+    string? Problem { get; }
+
+    /// <summary>Starts to connect, in the background. Returns at once and never throws for a broker that is away.</summary>
+    void Start();
+
+    /// <summary>Publishes a message. Never throws for what the broker or the network does: see <see cref="MqttPublishResult"/>.</summary>
+    ValueTask<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message);
+
+    /// <summary>Disconnects after at most <paramref name="drain"/> for what is in flight.</summary>
+    Task StopAsync(TimeSpan drain, CancellationToken cancellationToken);
+}
+
+/// <summary>Makes the connections of one provider. The seam between the Orleans side and the MQTT side.</summary>
+internal interface IMqttConnectionFactory
+{
+    /// <param name="connection">The number of the connection, part of its client id.</param>
+    /// <param name="subscriptions">What to subscribe to.</param>
+    /// <param name="sink">Where messages go.</param>
+    IMqttSession CreateSession(int connection, IReadOnlyList<MqttSubscription> subscriptions, IMqttDeliverySink sink);
+
+    IMqttPublisher CreatePublisher();
+}
