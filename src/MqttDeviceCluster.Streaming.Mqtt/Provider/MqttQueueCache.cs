@@ -42,6 +42,11 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
             }
 
             buffer.Add(message);
+            if (buffer.IsFailing)
+            {
+                GiveUpAllButTheNewest(buffer);
+            }
+
             if (!buffer.HasCursors)
             {
                 _left.Add(buffer);
@@ -115,6 +120,24 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
         _left.Clear();
         unfinished.Sort(static (x, y) => x.Token.CompareTo(y.Token));
         return unfinished;
+    }
+
+    /// <summary>
+    /// While a consumer that keeps failing is tried once more, for the whole delivery time, what arrives for it does not wait: it would fill the connection's
+    /// window, and hold up everyone else.
+    /// </summary>
+    private void GiveUpAllButTheNewest(MqttStreamBuffer buffer)
+    {
+        var message = buffer.Find(buffer.FirstUndelivered);
+        while (message?.Next is { } newer)
+        {
+            if (!message.HasEnded && !IsObsolete(message))
+            {
+                DeadLetter(message, MqttRefusal.ConsumerFailing);
+            }
+
+            message = newer;
+        }
     }
 
     private void SettleLeftBuffers()

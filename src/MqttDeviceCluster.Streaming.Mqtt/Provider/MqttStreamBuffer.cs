@@ -28,6 +28,21 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
     /// <summary>Gets whether the consumer keeps failing: then only the newest message is tried, and all others are dead-lettered.</summary>
     public bool IsFailing => _failuresInARow >= FailuresOfAFailingConsumer;
 
+    /// <summary>Gets the position below which every message was handed to all consumers.</summary>
+    public long FirstUndelivered
+    {
+        get
+        {
+            var first = long.MaxValue;
+            foreach (var cursor in _cursors)
+            {
+                first = Math.Min(first, cursor.Position);
+            }
+
+            return first;
+        }
+    }
+
     /// <summary>Gets or sets the position up to which messages are delivered one by one, to find the one that failed a batch.</summary>
     public long DeliverSinglyUntil { get; set; }
 

@@ -1,0 +1,340 @@
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streaming.Mqtt.Provider;
+using Orleans.Providers.Streams.Common;
+using Orleans.Runtime;
+using Orleans.Streams;
+
+namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Provider;
+
+public sealed class MqttQueueCacheTests
+{
+    private readonly FakeIntake _intake = new();
+    private readonly MqttQueueCache _cache;
+    private long _token;
+
+    public MqttQueueCacheTests() => _cache = new(_intake);
+
+    [Fact]
+    public void MoveNext_PendingMessages_AreOneBatchInOrder()
+    {
+        Add("a", 1, 2, 3);
+        var cursor = Cursor("a");
+
+        Assert.True(cursor.MoveNext());
+
+        Assert.Equal([1, 2, 3], Events(cursor));
+        Assert.Empty(_intake.Finished);
+    }
+
+    [Fact]
+    public void MoveNext_AfterABatch_FinishesItsMessagesInOrder()
+    {
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        Add("a", 3);
+
+        Assert.True(cursor.MoveNext());
+
+        Assert.Equal([1, 2], _intake.Finished);
+        Assert.Equal([3], Events(cursor));
+        Assert.False(cursor.MoveNext());
+        Assert.Equal([1, 2, 3], _intake.Finished);
+    }
+
+    [Fact]
+    public void MoveNext_MoreThanTheBatchSize_LeavesTheRestForTheNext()
+    {
+        _intake.Options.MaxBatchSize = 2;
+        Add("a", 1, 2, 3);
+        var cursor = Cursor("a");
+
+        cursor.MoveNext();
+        Assert.Equal([1, 2], Events(cursor));
+        cursor.MoveNext();
+        Assert.Equal([3], Events(cursor));
+    }
+
+    [Fact]
+    public void MoveNext_OtherStreams_AreNotTouched()
+    {
+        Add("a", 1);
+        Add("b", 2);
+        var a = Cursor("a");
+        a.MoveNext();
+
+        Assert.False(a.MoveNext());
+
+        Assert.Equal([1], _intake.Finished);
+        Assert.True(Cursor("b").MoveNext());
+    }
+
+    [Fact]
+    public void Dispose_WithABatchInDelivery_FinishesNothing()
+    {
+        Add("a", 1);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+
+        cursor.Dispose();
+
+        Assert.Empty(_intake.Finished);
+        Assert.Equal([1], _cache.TakeUnfinished().Select(message => (int)message.Event));
+    }
+
+    [Fact]
+    public void Dispose_ThenANewCursor_DeliversTheUnfinishedAgain()
+    {
+        Add("a", 1, 2);
+        var first = Cursor("a");
+        first.MoveNext();
+        first.Dispose();
+
+        var second = Cursor("a");
+
+        Assert.True(second.MoveNext());
+        Assert.Equal([1, 2], Events(second));
+    }
+
+    [Fact]
+    public void MoveNext_TwoConsumers_FinishesWhatBothHavePassed()
+    {
+        Add("a", 1);
+        var slow = Cursor("a");
+        var fast = Cursor("a");
+        slow.MoveNext();
+        fast.MoveNext();
+
+        fast.MoveNext();
+        Assert.Empty(_intake.Finished);
+
+        slow.MoveNext();
+        Assert.Equal([1], _intake.Finished);
+    }
+
+    [Fact]
+    public void Dispose_OneOfTwoConsumers_FinishesWhatTheOtherPassedAtTheNextRead()
+    {
+        Add("a", 1);
+        var dead = Cursor("a");
+        var alive = Cursor("a");
+        dead.MoveNext();
+        alive.MoveNext();
+        alive.MoveNext();
+
+        dead.Dispose();
+        Assert.Empty(_intake.Finished);
+        _cache.GetMaxAddCount();
+
+        Assert.Equal([1], _intake.Finished);
+    }
+
+    [Fact]
+    public void GetMaxAddCount_StreamWithoutAnyConsumer_IsDeadLettered()
+    {
+        Add("a", 1);
+        Cursor("a").Dispose();
+
+        _cache.GetMaxAddCount();
+
+        Assert.Equal([(1, MqttRefusal.NoConsumer)], _intake.DeadLetters);
+        Assert.Empty(_cache.TakeUnfinished());
+    }
+
+    [Fact]
+    public void GetMaxAddCount_StreamWhoseRegistrationIsUnderWay_IsKept()
+    {
+        Add("a", 1);
+        using var pin = Cursor("a");
+
+        _cache.GetMaxAddCount();
+
+        Assert.Empty(_intake.DeadLetters);
+        Assert.True(Cursor("a").MoveNext());
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_SingleMessage_IsDeadLetteredAndTheNextFollowsInOrder()
+    {
+        _intake.Options.MaxBatchSize = 1;
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+
+        cursor.RecordDeliveryFailure();
+
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([(1, MqttRefusal.DeliveryFailed)], _intake.DeadLetters);
+        Assert.Equal([2], Events(cursor));
+        cursor.MoveNext();
+        Assert.Equal([2], _intake.Finished);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_Batch_IsDeliveredOneByOneToFindThePoison()
+    {
+        Add("a", 1, 2, 3);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+
+        cursor.RecordDeliveryFailure();
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([1], Events(cursor));
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([2], Events(cursor));
+        cursor.RecordDeliveryFailure();
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([3], Events(cursor));
+        Assert.False(cursor.MoveNext());
+
+        Assert.Equal([(2, MqttRefusal.DeliveryFailed)], _intake.DeadLetters);
+        Assert.Equal([1, 3], _intake.Finished);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_AgainAndAgain_TriesOnlyTheNewestUntilItSucceeds()
+    {
+        Add("a", 1, 2, 3, 4);
+        _intake.Options.MaxBatchSize = 1;
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        cursor.RecordDeliveryFailure();
+        cursor.MoveNext();
+        cursor.RecordDeliveryFailure();
+
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([4], Events(cursor));
+        Assert.Equal(
+            [(1, MqttRefusal.DeliveryFailed), (2, MqttRefusal.DeliveryFailed), (3, MqttRefusal.ConsumerFailing)], _intake.DeadLetters);
+
+        // It recovers: from here on everything is delivered again.
+        Assert.False(cursor.MoveNext());
+        Assert.Equal([4], _intake.Finished);
+        Add("a", 5, 6);
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([5], Events(cursor));
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([6], Events(cursor));
+    }
+
+    [Fact]
+    public void AddToCache_WhileAFailingConsumerIsTried_KeepsOnlyTheNewest()
+    {
+        _intake.Options.MaxBatchSize = 1;
+        Add("a", 1, 2, 3);
+        var cursor = Cursor("a");
+        for (var i = 0; i < 2; i++)
+        {
+            cursor.MoveNext();
+            cursor.RecordDeliveryFailure();
+        }
+
+        cursor.MoveNext();
+        Assert.Equal([3], Events(cursor));
+        _intake.DeadLetters.Clear();
+
+        Add("a", 4, 5, 6);
+
+        Assert.Equal([(4, MqttRefusal.ConsumerFailing), (5, MqttRefusal.ConsumerFailing)], _intake.DeadLetters);
+        cursor.MoveNext();
+        Assert.Equal([6], Events(cursor));
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_WhileFailuresAreHeld_DeliversTheSameBatchAgain()
+    {
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        _intake.HoldFailures = true;
+
+        cursor.RecordDeliveryFailure();
+        Assert.True(cursor.MoveNext());
+
+        Assert.Equal([1, 2], Events(cursor));
+        Assert.Empty(_intake.DeadLetters);
+        Assert.Empty(_intake.Finished);
+        _intake.HoldFailures = false;
+        Assert.False(cursor.MoveNext());
+        Assert.Equal([1, 2], _intake.Finished);
+    }
+
+    [Fact]
+    public void MoveNext_MessagesThatTheBrokerSendsAgain_AreSkipped()
+    {
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        _intake.Obsolete.Add(1);
+
+        Assert.True(cursor.MoveNext());
+
+        Assert.Equal([2], Events(cursor));
+    }
+
+    [Fact]
+    public void MoveNext_OnlyObsoleteMessages_ReturnsFalseAndForgetsThem()
+    {
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        _intake.Obsolete.UnionWith([1, 2]);
+
+        Assert.False(cursor.MoveNext());
+
+        Add("a", 3);
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([3], Events(cursor));
+        Assert.Equal([3], _cache.TakeUnfinished().Select(message => (int)message.Event));
+    }
+
+    [Fact]
+    public void TakeUnfinished_SeveralStreams_ReturnsThemInOrderOfArrival()
+    {
+        Add("b", 1);
+        Add("a", 2);
+        Add("b", 3);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        cursor.MoveNext();
+
+        Assert.Equal([1, 3], _cache.TakeUnfinished().Select(message => (int)message.Event));
+    }
+
+    private static int[] Events(MqttCacheCursor cursor) =>
+        [.. cursor.GetCurrent(out _)!.GetEvents<int>().Select(tuple => tuple.Item1)];
+
+    private MqttCacheCursor Cursor(string key) => (MqttCacheCursor)_cache.GetCacheCursor(StreamId.Create("ns", key), null);
+
+    private void Add(string key, params int[] events) => _cache.AddToCache(
+        [.. events.Select(value => (IBatchContainer)new MqttStreamMessage(StreamId.Create("ns", key), new EventSequenceTokenV2(++_token), value))]);
+
+    private sealed class FakeIntake : IMqttIntake
+    {
+        public MqttStreamOptions Options { get; } = new();
+
+        public bool HoldFailures { get; set; }
+
+        public List<int> Finished { get; } = [];
+
+        public List<(int Event, string Reason)> DeadLetters { get; } = [];
+
+        public HashSet<int> Obsolete { get; } = [];
+
+        public bool IsObsolete(MqttStreamMessage message) => Obsolete.Contains((int)message.Event);
+
+        public void Finish(MqttStreamMessage message)
+        {
+            if (message.TryEnd())
+            {
+                Finished.Add((int)message.Event);
+            }
+        }
+
+        public void DeadLetter(MqttStreamMessage message, string reason)
+        {
+            if (message.TryEnd())
+            {
+                DeadLetters.Add(((int)message.Event, reason));
+            }
+        }
+    }
+}
