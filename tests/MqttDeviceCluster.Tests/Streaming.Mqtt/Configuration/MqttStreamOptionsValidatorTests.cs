@@ -1,6 +1,5 @@
 using MqttDeviceCluster.Streaming.Mqtt;
 using Orleans.Configuration;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Configuration;
 

@@ -1,7 +1,6 @@
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Provider;
 using Orleans.Providers.Streams.Common;
-using Orleans.Runtime;
 using Orleans.Streams;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Provider;

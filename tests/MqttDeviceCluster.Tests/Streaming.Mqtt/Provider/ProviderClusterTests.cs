@@ -2,7 +2,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
-using Orleans.Hosting;
 using Orleans.TestingHost;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Provider;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 using Orleans.Streams;
 using Orleans.Streams.Core;
 
