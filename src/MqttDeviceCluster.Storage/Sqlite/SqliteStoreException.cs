@@ -29,7 +29,7 @@ internal static class SqliteReasons
         10 => $"disk I/O error (SQLite {exception.SqliteExtendedErrorCode})",
         11 => "the file is damaged",
         13 => "the disk is full",
-        14 => "the file cannot be opened or created; is its directory there, and may this user write to it?",
+        14 => "the file cannot be opened or created (is its path a directory, or may this user not write there?)",
         26 => "the file is not a SQLite database",
         _ => $"SQLite error {exception.SqliteExtendedErrorCode}, {exception.Message.TrimEnd('.')}",
     };

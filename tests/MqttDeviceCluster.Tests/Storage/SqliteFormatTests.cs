@@ -176,7 +176,7 @@ public sealed class SqliteFormatTests
         var exception = await Assert.ThrowsAsync<GrainStorageUnavailableException>(() => OpenAsync(path));
 
         Assert.Equal(
-            $"Grain storage 'devices' cannot open {path}: the file cannot be opened or created; is its directory there, and may this user write to it?.",
+            $"Grain storage 'devices' cannot open {path}: the file cannot be opened or created (is its path a directory, or may this user not write there?).",
             exception.Message);
     }
 
