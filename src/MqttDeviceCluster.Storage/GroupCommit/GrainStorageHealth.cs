@@ -1,0 +1,174 @@
+using Microsoft.Extensions.Logging;
+
+namespace MqttDeviceCluster.Storage.GroupCommit;
+
+/// <summary>What a store can fail at. On a full disk commits fail and reads do not, so each has its own state.</summary>
+internal enum StoreOperation
+{
+    Commit = 0,
+    Read = 1,
+}
+
+/// <summary>
+/// Knows whether the store fails, logs it once, every hundredth time and when it is over, and probes it while it fails, so that it recovers when nobody uses it.
+/// </summary>
+internal sealed partial class GrainStorageHealth : IAsyncDisposable
+{
+    private const int LogEvery = 100;
+    private static readonly TimeSpan FirstProbeDelay = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan MaxProbeDelay = TimeSpan.FromSeconds(5);
+
+    private readonly string _providerName;
+    private readonly IGrainStateStore _store;
+    private readonly GrainStorageMetrics _metrics;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _timeProvider;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _lock = new();
+    private readonly long[] _failures = new long[2];
+    private readonly string?[] _problems = new string?[2];
+    private Task _probe = Task.CompletedTask;
+    private bool _probing;
+
+    public GrainStorageHealth(string providerName, IGrainStateStore store, GrainStorageMetrics metrics, ILogger logger, TimeProvider timeProvider)
+    {
+        _providerName = providerName;
+        _store = store;
+        _metrics = metrics;
+        _logger = logger;
+        _timeProvider = timeProvider;
+    }
+
+    public string? Problem => Volatile.Read(ref _problems[0]) ?? Volatile.Read(ref _problems[1]);
+
+    /// <summary>Notes a failure.</summary>
+    /// <returns>What failed and why, in a sentence for the caller.</returns>
+    public string OnFailure(StoreOperation operation, Exception cause)
+    {
+        var problem = Describe(operation, cause);
+        _metrics.OnError(_providerName, operation == StoreOperation.Commit ? "commit" : "read");
+        long count;
+        lock (_lock)
+        {
+            count = ++_failures[(int)operation];
+            Volatile.Write(ref _problems[(int)operation], problem);
+            if (!_probing && !_stopping.IsCancellationRequested)
+            {
+                _probing = true;
+                using (ExecutionContext.SuppressFlow())
+                {
+                    _probe = Task.Run(ProbeAsync);
+                }
+            }
+        }
+
+        if (count == 1)
+        {
+            LogFailing(cause, problem);
+        }
+        else if (count % LogEvery == 0)
+        {
+            LogStillFailing(cause, problem, count);
+        }
+
+        return problem;
+    }
+
+    public void OnSuccess(StoreOperation operation)
+    {
+        if (Volatile.Read(ref _problems[(int)operation]) is null)
+        {
+            return;
+        }
+
+        long count;
+        lock (_lock)
+        {
+            count = _failures[(int)operation];
+            _failures[(int)operation] = 0;
+            Volatile.Write(ref _problems[(int)operation], null);
+        }
+
+        if (count > 0)
+        {
+            LogRecovered(_providerName, operation, _store.Location, count);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Task probe;
+        lock (_lock)
+        {
+            _stopping.Cancel();
+            probe = _probe;
+        }
+
+        // It ends by cancellation, and reports what else it meets itself.
+        await probe.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stopping.Dispose();
+    }
+
+    private string Describe(StoreOperation operation, Exception cause) => operation == StoreOperation.Commit
+        ? $"Grain storage '{_providerName}' could not write to {_store.Location}: {_store.Explain(cause)}."
+        : $"Grain storage '{_providerName}' could not read from {_store.Location}: {_store.Explain(cause)}.";
+
+    private async Task ProbeAsync()
+    {
+        var delay = FirstProbeDelay;
+        while (true)
+        {
+            await Task.Delay(delay, _timeProvider, _stopping.Token);
+            delay = delay * 2 < MaxProbeDelay ? delay * 2 : MaxProbeDelay;
+            await TryAsync(StoreOperation.Commit, _store.ProbeWriteAsync);
+            await TryAsync(StoreOperation.Read, _store.ProbeReadAsync);
+            lock (_lock)
+            {
+                if (Problem is null)
+                {
+                    _probing = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    private async Task TryAsync(StoreOperation operation, Func<Task> probe)
+    {
+        if (Volatile.Read(ref _problems[(int)operation]) is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await probe();
+        }
+        catch (Exception cause)
+        {
+            // Any error means that it still fails; the first one was logged, and the latest is what the status shows.
+            var problem = Describe(operation, cause);
+            lock (_lock)
+            {
+                // A commit may have succeeded meanwhile, and is newer than this probe.
+                if (_problems[(int)operation] is not null)
+                {
+                    Volatile.Write(ref _problems[(int)operation], problem);
+                }
+            }
+
+            return;
+        }
+
+        OnSuccess(operation);
+    }
+
+    [LoggerMessage(LogLevel.Error, "{Problem} Until it recovers this is logged every 100th time.")]
+    private partial void LogFailing(Exception cause, string problem);
+
+    [LoggerMessage(LogLevel.Error, "{Problem} Failures in a row: {Count}.")]
+    private partial void LogStillFailing(Exception cause, string problem, long count);
+
+    [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' recovered: {Operation} at {Location} works again after {Count} failures.")]
+    private partial void LogRecovered(string provider, StoreOperation operation, string location, long count);
+}
