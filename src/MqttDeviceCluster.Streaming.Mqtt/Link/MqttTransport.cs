@@ -1,0 +1,149 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using MQTTnet;
+using MQTTnet.Channel;
+using MQTTnet.Formatter;
+
+namespace MqttDeviceCluster.Streaming.Mqtt.Link;
+
+/// <summary>Opens the byte stream of one connection: TCP with our own buffering, TLS on it, or WebSocket.</summary>
+internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
+{
+    private readonly MqttLinkSettings _settings;
+    private BufferedSocketStream? _stream;
+
+    public MqttTransport(MqttLinkSettings settings)
+    {
+        _settings = settings;
+        Options = new MqttClientOptions
+        {
+            ProtocolVersion = MqttProtocolVersion.V500,
+            ChannelOptions = CreateChannelOptions(),
+            // Held writes make one system call of many packets anyway; WebSocket frames are better whole.
+            AllowPacketFragmentation = !settings.Broker.UseWebSocket,
+        };
+    }
+
+    public MqttClientOptions Options { get; }
+
+    /// <summary>From now on writes are held until <see cref="FlushAsync"/>.</summary>
+    public void HoldWrites() => _stream?.HoldWrites = true;
+
+    public ValueTask FlushAsync() => _stream?.SendHeldAsync() ?? ValueTask.CompletedTask;
+
+    public async Task<Stream> ConnectAsync(EndPoint brokerEndPoint, CancellationToken cancellationToken)
+    {
+        // No SO_RCVBUF or SO_SNDBUF (they turn off the system's own tuning), and no linger: a reset on close would take the last PUBACKs along.
+        Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, Math.Max(1, (int)_settings.KeepAlive.TotalSeconds));
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 5);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+            await socket.ConnectAsync(brokerEndPoint, cancellationToken).ConfigureAwait(false);
+            _stream = new BufferedSocketStream(socket);
+            return _stream;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _stream?.Dispose();
+
+    private IMqttClientChannelOptions CreateChannelOptions()
+    {
+        var broker = _settings.Broker;
+        if (broker.UseWebSocket)
+        {
+            return new MqttClientWebSocketOptions
+            {
+                Uri = broker + broker.PathAndQuery,
+                TlsOptions = broker.UseTls ? CreateTlsOptions(webSocket: true) : new MqttClientTlsOptions(),
+            };
+        }
+
+        return new MqttClientTcpOptions
+        {
+            RemoteEndpoint = IPAddress.TryParse(broker.Host, out var address)
+                ? new IPEndPoint(address, broker.Port)
+                : new DnsEndPoint(broker.Host, broker.Port),
+            StreamProvider = this,
+            TlsOptions = broker.UseTls ? CreateTlsOptions(webSocket: false) : new MqttClientTlsOptions(),
+        };
+    }
+
+    private MqttClientTlsOptions CreateTlsOptions(bool webSocket)
+    {
+        MqttClientTlsOptions options = new()
+        {
+            UseTls = true,
+            TargetHost = _settings.Broker.Host,
+            // The system chooses the versions, and revocation is checked as little as .NET's own clients do by default.
+            SslProtocol = SslProtocols.None,
+            RevocationMode = X509RevocationMode.NoCheck,
+            AllowRenegotiation = false,
+        };
+        if (_settings.CertificateAuthorityFile is not { } file)
+        {
+            return options;
+        }
+
+        // Read for each connection, so that a replaced file takes effect at the next one.
+        X509Certificate2Collection trusted = [];
+        try
+        {
+            trusted.ImportFromPemFile(file);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new MqttConnectException(MqttConnectFailure.Settings, $"the certificate file '{file}' cannot be read", 0, exception);
+        }
+
+        if (trusted.Count == 0)
+        {
+            throw new MqttConnectException(MqttConnectFailure.Settings, $"the certificate file '{file}' holds no certificate");
+        }
+
+        if (webSocket)
+        {
+            options.CertificateValidationHandler = check => IsTrusted(check, trusted);
+        }
+        else
+        {
+            options.TrustChain = trusted;
+        }
+
+        return options;
+    }
+
+    // MQTTnet does not pass a trust chain on to its WebSocket. The host name stays checked: any error but the chain's is final.
+    private static bool IsTrusted(MqttClientCertificateValidationEventArgs check, X509Certificate2Collection trusted)
+    {
+        if ((check.SslPolicyErrors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
+            || check.Certificate is not X509Certificate2 certificate)
+        {
+            return false;
+        }
+
+        using X509Chain chain = new();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(trusted);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        // Server authentication: a certificate for another purpose is not one for a server.
+        chain.ChainPolicy.ApplicationPolicy.Add(new Oid("1.3.6.1.5.5.7.3.1"));
+        foreach (var element in check.Chain.ChainElements)
+        {
+            chain.ChainPolicy.ExtraStore.Add(element.Certificate);
+        }
+
+        return chain.Build(certificate);
+    }
+}

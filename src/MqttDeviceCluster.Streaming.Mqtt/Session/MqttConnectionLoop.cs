@@ -1,0 +1,307 @@
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
+
+namespace MqttDeviceCluster.Streaming.Mqtt.Session;
+
+/// <summary>Keeps a connection up: connects, waits for its end, and tries again for ever, until it is stopped. Used once.</summary>
+internal abstract partial class MqttConnectionLoop : IAsyncDisposable
+{
+    // A broker that is away for long is mentioned once in so many attempts: at the cap, every few minutes.
+    private const int LogEvery = 10;
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly MqttStreamOptions _options;
+    private readonly string _role;
+    private readonly ILogger _logger;
+    private readonly ReconnectBackoff _backoff;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _lock = new();
+    private MqttLink? _link;
+    private Task? _run;
+    private volatile int _state = (int)MqttConnectionState.Stopped;
+    private volatile string? _problem;
+    private int _failures;
+    private int _shortLived;
+
+    /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
+    protected MqttConnectionLoop(
+        MqttStreamOptions options, string clientId, string role, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider,
+        MqttReconnectTuning? tuning)
+    {
+        _options = options;
+        _role = role;
+        _logger = logger;
+        _backoff = new ReconnectBackoff(options.MaxReconnectDelay, Random.Shared);
+        ClientId = clientId;
+        Broker = MqttConnectionString.Parse(options.ConnectionString ?? throw new FormatException("There is no MQTT connection string."));
+        Metrics = metrics;
+        TimeProvider = timeProvider;
+        Tuning = tuning ?? MqttReconnectTuning.Default;
+    }
+
+    /// <summary>Raised when <see cref="State"/> or <see cref="Problem"/> has changed. Handlers must be quick, and must not throw.</summary>
+    public event Action? StateChanged;
+
+    /// <summary>Gets the state.</summary>
+    public MqttConnectionState State => (MqttConnectionState)_state;
+
+    /// <summary>Gets why it is not online, in one sentence without secrets; <see langword="null"/> if it is, or if nothing was tried yet.</summary>
+    public string? Problem => _problem;
+
+    /// <summary>Gets the client id.</summary>
+    public string ClientId { get; }
+
+    protected MqttConnectionString Broker { get; }
+
+    protected MqttStreamMetrics Metrics { get; }
+
+    protected TimeProvider TimeProvider { get; }
+
+    protected MqttReconnectTuning Tuning { get; }
+
+    protected CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Starts to connect, and returns at once. An absent broker is no error: see <see cref="Problem"/>.</summary>
+    public void Start()
+    {
+        lock (_lock)
+        {
+            if (_run is not null || _stopping.IsCancellationRequested)
+            {
+                throw new InvalidOperationException("It was started or stopped before.");
+            }
+
+            _state = (int)MqttConnectionState.Connecting;
+            _run = Task.Run(RunAsync);
+        }
+    }
+
+    /// <summary>
+    /// Stops: takes nothing new, waits for what is under way, writes what is ready, and says DISCONNECT. The broker keeps a session that may outlive
+    /// its connection.
+    /// </summary>
+    /// <param name="drain">How long to wait for what is under way.</param>
+    /// <param name="cancellationToken">Ends that wait early; the stop itself goes on.</param>
+    public async Task StopAsync(TimeSpan drain, CancellationToken cancellationToken)
+    {
+        MqttLink? link;
+        Task? run;
+        lock (_lock)
+        {
+            link = _link;
+            run = _run;
+        }
+
+        // Ends attempts to connect and delays, not a connection that is up.
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        if (link is not null)
+        {
+            try
+            {
+                await DrainAsync().WaitAsync(drain, TimeProvider, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+            {
+                LogNotDrained(_role);
+            }
+
+            await link.CloseAsync().ConfigureAwait(false);
+        }
+
+        try
+        {
+            await (run ?? Task.CompletedTask).WaitAsync(StopTimeout, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Its receiver does not return: nothing of ours may wait for it.
+            LogStuck(_role);
+        }
+
+        OnStopped();
+        SetState(MqttConnectionState.Stopped, null);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(TimeSpan.Zero, CancellationToken.None).ConfigureAwait(false);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Gets what is particular to this connection; the rest comes from the options.</summary>
+    protected abstract MqttLinkSettings CreateSettings(MqttLinkSettings common);
+
+    /// <summary>Takes a new connection into use; returns when it is online, or when it is to be given up.</summary>
+    protected abstract Task ServeAsync(MqttLink link);
+
+    /// <summary>The connection has ended; nothing is received from it any more.</summary>
+    protected abstract void OnEnded(MqttLinkEnd end);
+
+    /// <summary>Waits until nothing is under way. Nothing new is taken from now on.</summary>
+    protected abstract Task DrainAsync();
+
+    /// <summary>It was stopped.</summary>
+    protected abstract void OnStopped();
+
+    /// <summary>Whether an end means that someone else has the session. By default it never does.</summary>
+    protected virtual bool IsTakenOver(MqttLinkEnd end, bool repeatedlyShort) => false;
+
+    protected void SetOnline()
+    {
+        LogOnline(_role, Broker, _failures);
+        _failures = 0;
+        SetState(MqttConnectionState.Online, null);
+    }
+
+    protected void SetState(MqttConnectionState state, string? problem)
+    {
+        if (Interlocked.Exchange(ref _state, (int)state) == (int)state & Interlocked.Exchange(ref _problem, problem) == problem)
+        {
+            return;
+        }
+
+        StateChanged?.Invoke();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            TimeSpan delay;
+            try
+            {
+                delay = await ConnectOnceAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // Not a matter of the network, but of code: ours or the sink's. It is said each time, and tried again.
+                LogFailed(exception, _role);
+                SetState(MqttConnectionState.Connecting, $"The connection to {Broker} failed: {exception.Message}");
+                delay = _backoff.AtCap();
+            }
+
+            if (!_stopping.IsCancellationRequested)
+            {
+                await Task.Delay(delay, TimeProvider, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    // Returns how long to wait before the next attempt.
+    private async Task<TimeSpan> ConnectOnceAsync()
+    {
+        SetState(MqttConnectionState.Connecting, _problem);
+        MqttLink link;
+        try
+        {
+            link = await MqttLink.ConnectAsync(CreateSettings(), TimeProvider, _stopping.Token).ConfigureAwait(false);
+        }
+        catch (MqttConnectException exception)
+        {
+            Metrics.Reconnecting(_role, exception.Failure.ToString());
+            if (_failures++ % LogEvery == 0)
+            {
+                LogNotConnected(_role, Broker, exception.Message, _failures);
+            }
+
+            SetState(MqttConnectionState.Connecting, $"No connection to {Broker}: {exception.Message}.");
+            return exception.NeedsAttention ? _backoff.AtCap() : _backoff.Next();
+        }
+
+        await using (link.ConfigureAwait(false))
+        {
+            lock (_lock)
+            {
+                _stopping.Token.ThrowIfCancellationRequested();
+                _link = link;
+            }
+
+            var connectedAt = TimeProvider.GetTimestamp();
+            MqttLinkEnd end;
+            try
+            {
+                await ServeAsync(link).ConfigureAwait(false);
+                end = await link.Completion.ConfigureAwait(false);
+            }
+            finally
+            {
+                lock (_lock)
+                {
+                    _link = null;
+                }
+
+                // Before the next connection, whatever happened on this one: its receiver must have returned.
+                link.Abort(MqttLinkEndCause.Failed, "serving it failed");
+                OnEnded(await link.Completion.ConfigureAwait(false));
+            }
+
+            return AfterEnd(end, TimeProvider.GetElapsedTime(connectedAt));
+        }
+    }
+
+    private TimeSpan AfterEnd(MqttLinkEnd end, TimeSpan lifetime)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            return TimeSpan.Zero;
+        }
+
+        Metrics.Reconnecting(_role, end.Cause.ToString());
+        var withoutReason = end.Cause is MqttLinkEndCause.ClosedByPeer or MqttLinkEndCause.NetworkError;
+        _shortLived = withoutReason && lifetime < Tuning.ShortLived ? _shortLived + 1 : 0;
+        var repeatedlyShort = _shortLived >= Tuning.ShortLivedLimit;
+        if (IsTakenOver(end, repeatedlyShort))
+        {
+            // The next short connection is one too many again.
+            _shortLived = Math.Min(_shortLived, Tuning.ShortLivedLimit - 1);
+            return Tuning.FenceDelay * (1 + Random.Shared.NextDouble());
+        }
+
+        if (lifetime >= Tuning.StableAfter)
+        {
+            _backoff.Reset();
+        }
+
+        if (_failures++ % LogEvery == 0)
+        {
+            LogLost(end.Exception, _role, Broker, end.Reason);
+        }
+
+        SetState(MqttConnectionState.Connecting, $"The connection to {Broker} was lost: {end.Reason}.");
+        return _backoff.Next();
+    }
+
+    private MqttLinkSettings CreateSettings() => CreateSettings(new MqttLinkSettings
+    {
+        Broker = Broker,
+        ClientId = ClientId,
+        UserName = _options.UserName ?? Broker.UserName,
+        Password = _options.Password ?? Broker.Password,
+        CertificateAuthorityFile = _options.CertificateAuthorityFile,
+        KeepAlive = _options.KeepAlive,
+        ConnectTimeout = _options.ConnectTimeout,
+    });
+
+    [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online, after {Failures} failures.")]
+    private partial void LogOnline(string role, MqttConnectionString broker, int failures);
+
+    [LoggerMessage(LogLevel.Warning, "There is no MQTT connection ({Role}) to {Broker}: {Reason}. Attempt {Attempt}; it is tried again for ever.")]
+    private partial void LogNotConnected(string role, MqttConnectionString broker, string reason, int attempt);
+
+    [LoggerMessage(LogLevel.Warning, "The MQTT connection ({Role}) to {Broker} was lost: {Reason}. It is made again.")]
+    private partial void LogLost(Exception? exception, string role, MqttConnectionString broker, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The MQTT connection ({Role}) failed in our own code. It is made again.")]
+    private partial void LogFailed(Exception exception, string role);
+
+    [LoggerMessage(LogLevel.Warning, "The MQTT connection ({Role}) is closed with messages still under way.")]
+    private partial void LogNotDrained(string role);
+
+    [LoggerMessage(LogLevel.Error, "The MQTT connection ({Role}) was stopped, but a receiver still does not return.")]
+    private partial void LogStuck(string role);
+}

@@ -1,0 +1,328 @@
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
+
+namespace MqttDeviceCluster.Streaming.Mqtt.Session;
+
+/// <summary>
+/// Publishes, in order, over a connection of its own. A message is written at most once: if the connection ends before the broker answered, the
+/// result is unknown and nothing is sent again, because a relay must not act twice.
+/// </summary>
+internal sealed class MqttPublisher : MqttConnectionLoop
+{
+    // With up to this many under way, the caller writes himself; with more, another thread writes what has gathered.
+    private const int InlineLimit = 2;
+    private static readonly TimeSpan SweepPeriod = TimeSpan.FromMilliseconds(50);
+
+    // A message that never expires is not waited for any longer than this.
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromMinutes(1);
+
+    private readonly MqttStreamOptions _options;
+    private readonly Lock _lock = new();
+    private readonly Queue<PendingPublish> _pending = new();
+    private readonly ITimer _sweep;
+    private MqttPublishWindow? _window;
+    private MqttLink? _link;
+    private TaskCompletionSource? _drained;
+    private long _offlineSince;
+    private bool _sweeping;
+    private bool _closed;
+
+    /// <param name="options">The provider's options.</param>
+    /// <param name="clientId">The provider's client id; the connection's own is made of it.</param>
+    /// <param name="metrics">The provider's instruments.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="timeProvider">The time.</param>
+    /// <param name="tuning">Times that tests change.</param>
+    /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
+    public MqttPublisher(
+        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider, MqttReconnectTuning? tuning = null)
+        : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], "publish", metrics, logger, timeProvider, tuning)
+    {
+        _options = options;
+        _offlineSince = timeProvider.GetTimestamp();
+        _sweep = timeProvider.CreateTimer(
+            static publisher => ((MqttPublisher)publisher!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>
+    /// Publishes a message. The task never fails and always ends: at the latest when the message expires, or after a minute if it never does.
+    /// </summary>
+    /// <param name="topic">The topic, without wildcards.</param>
+    /// <param name="message">The message. Its payload must stay unchanged until the task ends.</param>
+    public Task<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message)
+    {
+        PendingPublish publish = new(topic, message, TimeProvider.GetTimestamp(), Metrics);
+        if (PublishCheck.Find(topic, message) is { } problem)
+        {
+            publish.Finish(MqttPublishOutcome.NotSent, problem);
+            return publish.Task;
+        }
+
+        MqttLink? link;
+        bool inline;
+        lock (_lock)
+        {
+            link = _link;
+            if (_closed)
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, "the publisher was stopped");
+                return publish.Task;
+            }
+
+            if (_pending.Count >= _options.MaxPendingPublishes)
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, $"{_options.MaxPendingPublishes} messages are waiting already");
+                return publish.Task;
+            }
+
+            if (link is null && _options.PublishConnectWait <= TimeSpan.Zero)
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, "there is no connection to the broker");
+                return publish.Task;
+            }
+
+            _pending.Enqueue(publish);
+            inline = _pending.Count == 1 && _window is { InFlight: < InlineLimit };
+            if (!_sweeping)
+            {
+                _sweeping = true;
+                _sweep.Change(SweepPeriod, SweepPeriod);
+            }
+        }
+
+        link?.Kick(inline);
+        return publish.Task;
+    }
+
+    protected override MqttLinkSettings CreateSettings(MqttLinkSettings common) => common with { CleanStart = true, SessionExpiry = TimeSpan.Zero };
+
+    protected override Task ServeAsync(MqttLink link)
+    {
+        MqttPublishWindow window = new(link.Info, _options.PublishWindow);
+        LinkSide side = new(this, window);
+        link.Start(side, side);
+        lock (_lock)
+        {
+            _window = window;
+            _link = link;
+        }
+
+        SetOnline();
+        link.Kick(inline: false);
+        return Task.CompletedTask;
+    }
+
+    protected override void OnEnded(MqttLinkEnd end)
+    {
+        lock (_lock)
+        {
+            _window?.ForEach(publish => publish.Finish(MqttPublishOutcome.Unknown, $"the connection ended before the broker answered: {end.Reason}"));
+            _window = null;
+            _link = null;
+            _offlineSince = TimeProvider.GetTimestamp();
+            CheckDrained();
+        }
+    }
+
+    protected override Task DrainAsync()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            _drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            CheckDrained();
+            return _drained.Task;
+        }
+    }
+
+    protected override void OnStopped()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            while (_pending.TryDequeue(out var publish))
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, "the publisher was stopped");
+            }
+
+            // A connection that could not be closed in time still has them.
+            _window?.ForEach(publish => publish.Finish(MqttPublishOutcome.Unknown, "the publisher was stopped before the broker answered"));
+        }
+
+        _sweep.Dispose();
+    }
+
+    private bool TryTake(MqttPublishWindow window, out MqttLinkPublish packet)
+    {
+        lock (_lock)
+        {
+            while (window == _window && _pending.TryPeek(out var publish))
+            {
+                if (!publish.IsDone)
+                {
+                    if (publish.Message.QualityOfService == MqttQualityOfService.AtLeastOnce && !window.HasRoom)
+                    {
+                        break;
+                    }
+
+                    var now = TimeProvider.GetUtcNow();
+                    packet = publish.ToPacket(ushort.MaxValue, now);
+                    if (WhyNot(publish, now) is { } reason || (reason = PublishCheck.Find(packet, window.Info)) is not null)
+                    {
+                        publish.Finish(MqttPublishOutcome.NotSent, reason);
+                    }
+                    else
+                    {
+                        _pending.Dequeue();
+                        window.TryEnter(publish, out var packetId);
+                        packet = packet with { PacketId = packetId };
+                        return true;
+                    }
+                }
+
+                _pending.Dequeue();
+                CheckDrained();
+            }
+        }
+
+        packet = default;
+        return false;
+    }
+
+    private void OnAnswered(MqttPublishWindow window, ushort packetId, byte code, string? text)
+    {
+        PendingPublish? publish;
+        MqttLink? link;
+        bool more;
+        lock (_lock)
+        {
+            if (window != _window)
+            {
+                return;
+            }
+
+            publish = window.Leave(packetId);
+            more = _pending.Count > 0;
+            link = _link;
+            CheckDrained();
+        }
+
+        if (publish is not null)
+        {
+            var (outcome, reason) = Explain(code, text);
+            publish.Finish(outcome, reason, code);
+        }
+
+        if (more)
+        {
+            link?.Kick(inline: false);
+        }
+    }
+
+    private void OnWritten(MqttPublishWindow window)
+    {
+        lock (_lock)
+        {
+            window.LeaveWritten()?.Finish(MqttPublishOutcome.Accepted, "written");
+            CheckDrained();
+        }
+    }
+
+    // Ends what waited too long. Only runs while something is under way.
+    private void Sweep()
+    {
+        lock (_lock)
+        {
+            var now = TimeProvider.GetUtcNow();
+            var isOffline = _link is null && TimeProvider.GetElapsedTime(_offlineSince) >= _options.PublishConnectWait;
+            for (var i = _pending.Count; i > 0; i--)
+            {
+                var publish = _pending.Dequeue();
+                if (WhyNot(publish, now) is { } reason)
+                {
+                    publish.Finish(MqttPublishOutcome.NotSent, reason);
+                }
+                else if (isOffline && TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= _options.PublishConnectWait)
+                {
+                    publish.Finish(MqttPublishOutcome.NotSent, "there is no connection to the broker");
+                }
+                else if (publish.Message.ExpiresAt is null && TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= AnswerTimeout)
+                {
+                    publish.Finish(MqttPublishOutcome.NotSent, "the broker does not answer the messages before it");
+                }
+
+                if (!publish.IsDone)
+                {
+                    _pending.Enqueue(publish);
+                }
+            }
+
+            _window?.ForEach(publish =>
+            {
+                if (publish.Message.ExpiresAt is { } expiresAt ? expiresAt <= now : TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= AnswerTimeout)
+                {
+                    publish.Finish(MqttPublishOutcome.Unknown, "the broker did not answer in time");
+                }
+            });
+            CheckDrained();
+            if (_pending.Count == 0 && _window is null or { IsEmpty: true })
+            {
+                _sweeping = false;
+                _sweep.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private void CheckDrained()
+    {
+        if (_pending.Count == 0 && _window is null or { IsEmpty: true })
+        {
+            _drained?.TrySetResult();
+        }
+    }
+
+    private static string? WhyNot(PendingPublish publish, DateTimeOffset now) =>
+        publish.Message.Withdrawn.IsCancellationRequested ? "it was withdrawn"
+        : publish.Message.ExpiresAt <= now ? "it expired before it could be sent"
+        : null;
+
+    private static (MqttPublishOutcome Outcome, string Reason) Explain(byte code, string? text)
+    {
+        var reason = code switch
+        {
+            0x00 => "accepted",
+            0x10 => "no matching subscribers",
+            0x80 => "unspecified error",
+            0x83 => "implementation specific error",
+            0x87 => "not authorized",
+            0x90 => "topic name invalid",
+            0x91 => "packet identifier in use",
+            0x97 => "quota exceeded",
+            0x99 => "payload format invalid",
+            _ => $"reason 0x{code:X2}",
+        };
+        var outcome = code switch
+        {
+            0x10 => MqttPublishOutcome.NoMatchingSubscribers,
+            < 0x80 => MqttPublishOutcome.Accepted,
+            _ => MqttPublishOutcome.Refused,
+        };
+        return (outcome, string.IsNullOrEmpty(text) ? reason : $"{reason}: {text}");
+    }
+
+    /// <summary>What one connection sees of the publisher.</summary>
+    private sealed class LinkSide(MqttPublisher publisher, MqttPublishWindow window) : IMqttLinkReceiver, IMqttPublishSource
+    {
+        public void OnPublish(MqttIncomingMessage message, ushort packetId)
+        {
+            // A clean session without subscriptions receives nothing; a message for it is nobody's.
+        }
+
+        public void OnPublishAcknowledged(ushort packetId, byte reasonCode, string? reason) =>
+            publisher.OnAnswered(window, packetId, reasonCode, reason);
+
+        public bool TryTake(out MqttLinkPublish publish) => publisher.TryTake(window, out publish);
+
+        public void OnWritten() => publisher.OnWritten(window);
+    }
+}
