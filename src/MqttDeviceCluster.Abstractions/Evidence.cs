@@ -9,6 +9,6 @@ public enum Evidence
     /// <summary>Matching updates arrived after the command was published. A coincidence is possible.</summary>
     Observed = 1,
 
-    /// <summary>The device returned the command's id: exactly this command was confirmed.</summary>
+    /// <summary>The device returned the command's id with every asked pin: exactly this command was confirmed.</summary>
     Echoed = 2,
 }

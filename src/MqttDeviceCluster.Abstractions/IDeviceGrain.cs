@@ -24,6 +24,7 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <exception cref="DeviceBusyException">The device's command line is full; nothing was published. Try again later.</exception>
     /// <exception cref="DeviceOfflineException">The broker knows no subscriber for the device; nothing happened.</exception>
     /// <exception cref="BrokerUnavailableException">The broker is away or refused the command; see its properties.</exception>
+    /// <exception cref="DeviceInterruptedException">The silo is stopping, or the link was lost while publishing; try again.</exception>
     /// <exception cref="DeviceTimeoutException">
     /// No confirmation within the timeout. Whether the command took effect is unknown, unless
     /// <see cref="DeviceTimeoutException.Published"/> is <see langword="false"/>; doing the same again is safe.
@@ -46,6 +47,7 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <exception cref="DeviceBusyException">The device's command line is full; nothing was published. Try again later.</exception>
     /// <exception cref="DeviceOfflineException">The broker knows no subscriber for the device; nothing happened.</exception>
     /// <exception cref="BrokerUnavailableException">The broker is away or refused the command; see its properties.</exception>
+    /// <exception cref="DeviceInterruptedException">The silo is stopping, or the link was lost while publishing; try again.</exception>
     /// <exception cref="DeviceTimeoutException">
     /// No confirmation within the timeout. The pins may or may not have changed, unless
     /// <see cref="DeviceTimeoutException.Published"/> is <see langword="false"/>; setting the same state again is safe, a pulse would be
@@ -67,6 +69,7 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <exception cref="DeviceBusyException">The device's command line is full; nothing was published. Try again later.</exception>
     /// <exception cref="DeviceOfflineException">The broker knows no subscriber for the device.</exception>
     /// <exception cref="BrokerUnavailableException">The broker is away or refused the command; see its properties.</exception>
+    /// <exception cref="DeviceInterruptedException">The silo is stopping, or the link was lost while publishing; try again.</exception>
     /// <exception cref="DeviceTimeoutException">No answer for some of the pins within the timeout; the exception names them.</exception>
     [Alias("UpdateAsync"), AlwaysInterleave, ResponseTimeout("1.02:00:00")]
     Task<CommandResult> UpdateAsync(
@@ -77,8 +80,14 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <param name="options">Timeout (default 30 s), and whether one update must match them all.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The update that matched each filter, in the order of the filters.</returns>
+    /// <remarks>
+    /// A mode or state that the update itself did not name is taken from what was known before, but a filter that asks for a mode or a
+    /// state is only matched by an update that names at least one of those it asks for. Retained messages never match.
+    /// </remarks>
     /// <exception cref="ArgumentException">No filters, more than 256, two that overlap, or a timeout out of range.</exception>
-    /// <exception cref="DeviceTimeoutException">Not every filter was matched in time.</exception>
+    /// <exception cref="DeviceBusyException">Too many waits for this device already.</exception>
+    /// <exception cref="DeviceInterruptedException">The silo is stopping; wait again.</exception>
+    /// <exception cref="DeviceTimeoutException">Not every filter was matched in time; it names the pins of those that were not.</exception>
     [Alias("WaitForAsync"), AlwaysInterleave, ResponseTimeout("1.02:00:00")]
     Task<ImmutableArray<PinUpdate>> WaitForAsync(
         ImmutableArray<PinFilter> filters, WaitOptions? options = null, CancellationToken cancellationToken = default);

@@ -4,11 +4,30 @@ namespace MqttDeviceCluster.Streams;
 
 /// <summary>A command on its way to a device.</summary>
 /// <param name="CommandId">The command's id.</param>
-/// <param name="Deadline">When its caller gives up (UTC); after that it must not reach the device.</param>
+/// <param name="Deadline">
+/// The end of the caller's timeout (UTC); after that it must not reach the device. A caller that waits for the way back of a
+/// pulse waits longer than this, by the pulse.
+/// </param>
+/// <remarks>
+/// <para>What <c>OnNextAsync</c> may throw, and how the device grain reads it: <see cref="DeviceOfflineException"/> and
+/// <see cref="BrokerUnavailableException"/> say that the device never saw the command and pass to the caller as they are.
+/// <see cref="DeviceInterruptedException"/> says that it is not known (written, but the connection ended before the broker
+/// answered): the grain goes on waiting for the confirmation, or hands it to the caller when no confirmation was asked for.
+/// Anything else is logged in the silo and reaches the caller as <see cref="DeviceInterruptedException"/>.</para>
+/// <para>A task that succeeds means that the broker took the command.</para>
+/// </remarks>
 [GenerateSerializer, Immutable, Alias("MqttDeviceCluster.DeviceCommand")]
 public abstract record DeviceCommand(
     [property: Id(0)] Guid CommandId,
-    [property: Id(1)] DateTimeOffset Deadline);
+    [property: Id(1)] DateTimeOffset Deadline)
+{
+    /// <summary>
+    /// Gets a token that is cancelled when the caller has given up: a command that still waits to be sent must then not be sent.
+    /// </summary>
+    /// <remarks>It stays in the process that publishes and is never serialized: elsewhere it is <see cref="CancellationToken.None"/>.</remarks>
+    [field: NonSerialized]
+    public CancellationToken Withdrawn { get; init; }
+}
 
 /// <summary>Puts pins into modes.</summary>
 /// <param name="CommandId">The command's id.</param>

@@ -1,0 +1,201 @@
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.Streams;
+
+namespace MqttDeviceCluster;
+
+/// <summary>
+/// Runs one device's commands, one at a time: line, publish, confirmation. Used from one thread at a time (a grain's); its tokens may be
+/// cancelled from any.
+/// </summary>
+/// <param name="deviceId">The device.</param>
+/// <param name="maxWaiting">How many commands may wait in line.</param>
+/// <param name="waiters">Where the device's updates are shown.</param>
+/// <param name="publish">Publishes a command; may throw, or never end.</param>
+/// <param name="time">The clock.</param>
+/// <param name="metrics">Where the time to confirm goes.</param>
+/// <param name="logger">Where a publish that fails for a reason that is not ours goes.</param>
+internal sealed partial class CommandRunner(
+    string deviceId,
+    int maxWaiting,
+    Waiters waiters,
+    Func<DeviceCommand, Task> publish,
+    TimeProvider time,
+    DeviceMetrics metrics,
+    ILogger logger)
+{
+    public const string InterruptedReason = "its silo is stopping or its activation is ending";
+
+    /// <summary>How long a publish that was withdrawn may take to say that the command was never sent.</summary>
+    private static readonly TimeSpan WithdrawGrace = TimeSpan.FromMilliseconds(100);
+
+    private readonly CommandLine _line = new(maxWaiting);
+
+    /// <summary>Runs a command to its result, or to one of the exceptions that <see cref="IDeviceGrain"/> documents.</summary>
+    /// <param name="request">The command.</param>
+    /// <param name="interrupted">Cancelled when the activation or its silo is to end.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    public async Task<CommandResult> RunAsync(CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = time.GetTimestamp();
+        var deadline = time.GetUtcNow() + request.Options.Timeout;
+        using CancellationTokenSource timeout = new(request.Options.Timeout, time);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, interrupted, cancellationToken);
+
+        var id = Guid.NewGuid();
+        CommandMatch match = new(id, request.Asked);
+        Attempt attempt = new(request, request.ToCommand(id, deadline, giveUp.Token), match, giveUp.Token);
+        try
+        {
+            await (_line.TryEnter(giveUp.Token) ?? throw new DeviceBusyException(deviceId, _line.Waiting));
+            try
+            {
+                // The turn may have come in the moment the caller gave up.
+                giveUp.Token.ThrowIfCancellationRequested();
+                return request.Options.Confirm
+                    ? await ConfirmAsync(attempt, () => timeout.CancelAfter(Left(started, request.Options.Timeout + request.ExtraWait)))
+                    : await PublishOnlyAsync(attempt);
+            }
+            finally
+            {
+                _line.Leave();
+            }
+        }
+        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (interrupted.IsCancellationRequested)
+            {
+                throw new DeviceInterruptedException(deviceId, InterruptedReason, attempt.MayBePublished);
+            }
+
+            throw new DeviceTimeoutException(
+                deviceId,
+                time.GetElapsedTime(started),
+                attempt.MayBePublished ? match.MissingPins : match.AskedPins,
+                attempt.MayBePublished);
+        }
+    }
+
+    private async Task<CommandResult> PublishOnlyAsync(Attempt attempt)
+    {
+        if (!await PublishAsync(attempt, new TaskCompletionSource().Task))
+        {
+            throw new DeviceInterruptedException(deviceId, "the connection to the broker was lost before it answered", published: true);
+        }
+
+        return new(deviceId, attempt.Command.CommandId, [], Evidence.Published);
+    }
+
+    private async Task<CommandResult> ConfirmAsync(Attempt attempt, Action extendTimeout)
+    {
+        // Before the publish: a fast device answers before the publish returns.
+        var waiter = waiters.Add(attempt.Match);
+        try
+        {
+            var sent = time.GetTimestamp();
+            if (!await PublishAsync(attempt, waiter.Done))
+            {
+                // If the broker has it, the device will confirm.
+                LogPublishOutcomeUnknown(deviceId, attempt.Command.CommandId);
+            }
+
+            if (attempt.Request.ExtraWait > TimeSpan.Zero)
+            {
+                extendTimeout();
+            }
+
+            await waiter.Done.WaitAsync(attempt.GiveUp);
+            metrics.Confirmed(attempt.Request.Kind, time.GetElapsedTime(sent));
+            return new(deviceId, attempt.Command.CommandId, attempt.Match.Updates, attempt.Match.Evidence);
+        }
+        finally
+        {
+            waiters.Remove(waiter);
+        }
+    }
+
+    /// <summary>
+    /// Publishes, and returns whether the broker has the command: <see langword="false"/> when that is not known. Also returns when the device
+    /// echoed the command, which proves as much.
+    /// </summary>
+    /// <remarks>
+    /// A confirmation by content does not cut the publish short: while the command still waits to be sent, an update that happens to
+    /// match is not its answer.
+    /// </remarks>
+    private async Task<bool> PublishAsync(Attempt attempt, Task confirmed)
+    {
+        attempt.MayBePublished = true;
+        var publishing = StartPublishAsync(attempt.Command);
+        try
+        {
+            if (!publishing.IsCompleted)
+            {
+                var first = await Task.WhenAny(publishing, confirmed).WaitAsync(attempt.GiveUp);
+                if (first != publishing && attempt.Match.Evidence == Evidence.Echoed)
+                {
+                    return true;
+                }
+            }
+
+            await publishing.WaitAsync(attempt.GiveUp);
+            return true;
+        }
+        catch (Exception) when (attempt.GiveUp.IsCancellationRequested)
+        {
+            attempt.MayBePublished = !await WasNeverSentAsync(publishing);
+            throw new OperationCanceledException(attempt.GiveUp);
+        }
+        catch (DeviceInterruptedException)
+        {
+            return false;
+        }
+        catch (Exception exception) when (exception is not DeviceClusterException)
+        {
+            // A foreign exception has no serializer at the caller, and would hide its cause there.
+            LogPublishFailed(exception, deviceId, attempt.Command.CommandId);
+            throw new DeviceInterruptedException(deviceId, "publishing failed, and the silo's log says why", published: true);
+        }
+        finally
+        {
+            // When nobody waits for it any more, it may still fail.
+            _ = publishing.ContinueWith(
+                static task => _ = task.Exception,
+                CancellationToken.None,
+                TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        }
+    }
+
+    // A publish that throws at once must end in the same place as one that fails later.
+    private async Task StartPublishAsync(DeviceCommand command) => await publish(command);
+
+    private async Task<bool> WasNeverSentAsync(Task publishing)
+    {
+        await Task.WhenAny(publishing, Task.Delay(WithdrawGrace, time, CancellationToken.None));
+        return publishing.Exception?.InnerException is BrokerUnavailableException or DeviceOfflineException;
+    }
+
+    private TimeSpan Left(long started, TimeSpan total) =>
+        total - time.GetElapsedTime(started) is { Ticks: > 0 } left ? left : TimeSpan.Zero;
+
+    [LoggerMessage(LogLevel.Error, "Command {CommandId} to device '{DeviceId}' could not be published.")]
+    private partial void LogPublishFailed(Exception exception, string deviceId, Guid commandId);
+
+    [LoggerMessage(LogLevel.Debug, "Whether the broker has command {CommandId} to device '{DeviceId}' is unknown; waiting for the device.")]
+    private partial void LogPublishOutcomeUnknown(string deviceId, Guid commandId);
+
+    private sealed class Attempt(CommandRequest request, DeviceCommand command, CommandMatch match, CancellationToken giveUp)
+    {
+        public CommandRequest Request => request;
+
+        public DeviceCommand Command => command;
+
+        public CommandMatch Match => match;
+
+        public CancellationToken GiveUp => giveUp;
+
+        /// <summary>Gets or sets whether the command was, or may have been, given to the broker.</summary>
+        public bool MayBePublished { get; set; }
+    }
+}

@@ -1,0 +1,266 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using MqttDeviceCluster.Streams;
+using Orleans.Storage;
+using Orleans.Streams;
+using Orleans.Streams.Core;
+
+namespace MqttDeviceCluster;
+
+/// <summary>One device: its stored pins, its command line, and those who wait for its updates.</summary>
+/// <remarks>
+/// <para>Deliveries are ordinary calls and commands interleave with everything, so an update reaches the grain while a command waits for it.
+/// Hence every update is applied before the first await, and every decision is made on state that was read after the last one.</para>
+/// <para>A command is confirmed after its update was stored: what a caller was told survives the silo.</para>
+/// </remarks>
+[GrainType("device"), ImplicitStreamSubscription(DeviceStreams.Messages)]
+internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscriptionObserver, IAsyncObserver<DeviceMessage>, IDisposable
+{
+    /// <summary>The name of the stored state. Some storages key rows by it and the grain's key alone, so no other grain may use it.</summary>
+    public const string StateName = "MqttDeviceCluster.Device";
+
+    private readonly IPersistentState<DeviceState> _state;
+    private readonly DeviceOptions _options;
+    private readonly SiloStopping _stopping;
+    private readonly DeviceMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger<DeviceGrain> _logger;
+    private readonly string _deviceId;
+    private readonly Waiters _waiters = new();
+    private readonly CommandRunner _commands;
+    private readonly CancellationTokenSource _deactivating = new();
+
+    // The version of the state, counted up with every change that must be stored, and the highest one that is.
+    private long _version;
+    private long _storedVersion;
+    private DateTimeOffset? _storedLastSeen;
+    private int _waits;
+    private bool _refusedPins;
+
+    public DeviceGrain(
+        [PersistentState(StateName)] IPersistentState<DeviceState> state,
+        IOptions<DeviceOptions> options,
+        SiloStopping stopping,
+        DeviceMetrics metrics,
+        TimeProvider time,
+        ILogger<DeviceGrain> logger)
+    {
+        _state = state;
+        _options = options.Value;
+        _stopping = stopping;
+        _metrics = metrics;
+        _time = time;
+        _logger = logger;
+        _deviceId = this.GetPrimaryKeyString();
+        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, time, metrics, logger);
+    }
+
+    /// <summary>Ends every pending call. Thread-safe.</summary>
+    public void Interrupt() => _ = _deactivating.CancelAsync();
+
+    public Task<CommandResult> ConfigPinsAsync(ImmutableArray<ConfigPin> pins, CommandOptions? options, CancellationToken cancellationToken) =>
+        RunAsync("config", () => CommandRequest.For(pins, options), cancellationToken);
+
+    public Task<CommandResult> SetPinsAsync(ImmutableArray<SetPin> pins, CommandOptions? options, CancellationToken cancellationToken) =>
+        RunAsync("set", () => CommandRequest.For(pins, options), cancellationToken);
+
+    public Task<CommandResult> UpdateAsync(ImmutableArray<int> pins, CommandOptions? options, CancellationToken cancellationToken) =>
+        RunAsync("update", () => CommandRequest.For(pins, options), cancellationToken);
+
+    public Task<ImmutableArray<PinUpdate>> WaitForAsync(
+        ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken) =>
+        _metrics.MeasureAsync("wait", static _ => "matched", () => WaitAsync(filters, options ?? new(), cancellationToken));
+
+    public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken)
+    {
+        DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
+        return Task.FromResult(_state.State.ToSnapshot(_deviceId));
+    }
+
+    public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
+        await handleFactory.Create<DeviceMessage>().ResumeAsync(this);
+
+    public Task OnNextAsync(DeviceMessage item, StreamSequenceToken? token = null)
+    {
+        if (!DeviceId.IsValid(_deviceId))
+        {
+            _metrics.Ignored("invalid_id");
+            LogInvalidId();
+            return Task.CompletedTask;
+        }
+
+        if (item is not DeviceUpdate update)
+        {
+            _metrics.Ignored("unknown_message");
+            LogUnknownMessage(_deviceId, item.GetType().Name);
+            return Task.CompletedTask;
+        }
+
+        Apply(update);
+
+        // Also for an update that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
+        return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
+    }
+
+    public Task OnErrorAsync(Exception ex)
+    {
+        LogDeliveryFailed(ex, _deviceId);
+        return Task.CompletedTask;
+    }
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        // Nothing more, and nothing that can fail: the device's queue waits for it.
+        _storedLastSeen = _state.State.LastSeen;
+        return Task.CompletedTask;
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        if (_storedVersion == _version && _state.State.LastSeen == _storedLastSeen)
+        {
+            return;
+        }
+
+        try
+        {
+            await StoreAsync().WaitAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or InconsistentStateException or OperationCanceledException)
+        {
+            // Nothing that was acknowledged is lost: at most the time the device was last seen is.
+            LogLastSeenLost(exception, _deviceId);
+        }
+    }
+
+    public void Dispose() => _deactivating.Dispose();
+
+    private Task<CommandResult> RunAsync(string kind, Func<CommandRequest> toRequest, CancellationToken cancellationToken) =>
+        _metrics.MeasureAsync(
+            kind,
+            static result => result.Evidence switch
+            {
+                Evidence.Published => "published",
+                Evidence.Observed => "observed",
+                _ => "echoed",
+            },
+            async () =>
+            {
+                DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
+                var request = toRequest();
+                using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, _deactivating.Token);
+                return await _commands.RunAsync(request, interrupted.Token, cancellationToken);
+            });
+
+    private async Task<ImmutableArray<PinUpdate>> WaitAsync(
+        ImmutableArray<PinFilter> filters, WaitOptions options, CancellationToken cancellationToken)
+    {
+        DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
+        CommandRules.Validate(filters);
+        CommandRules.Validate(options);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_waits >= _options.MaxConcurrentWaits)
+        {
+            throw new DeviceBusyException(_deviceId, _waits);
+        }
+
+        var started = _time.GetTimestamp();
+        using CancellationTokenSource timeout = new(options.Timeout, _time);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(
+            timeout.Token, _stopping.Token, _deactivating.Token, cancellationToken);
+        FilterMatch match = new(filters, options.InOneUpdate);
+        var waiter = _waiters.Add(match);
+        _waits++;
+        try
+        {
+            if (options.IncludeCurrent)
+            {
+                match.ObserveCurrent(_state.State);
+                waiter.NoteIfSatisfied(_version);
+                waiter.CompleteIfStored(_storedVersion);
+            }
+
+            await waiter.Done.WaitAsync(giveUp.Token);
+            return match.Updates;
+        }
+        catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw timeout.IsCancellationRequested
+                ? new DeviceTimeoutException(_deviceId, _time.GetElapsedTime(started), match.MissingPins, published: true)
+                : new DeviceInterruptedException(_deviceId, CommandRunner.InterruptedReason, published: false);
+        }
+        finally
+        {
+            _waits--;
+            _waiters.Remove(waiter);
+        }
+    }
+
+    /// <summary>Applies an update to the state and shows it to those who wait. Never awaits: deliveries may overlap.</summary>
+    private void Apply(DeviceUpdate update)
+    {
+        var applied = DeviceStateUpdater.Apply(_state.State, update, _options.MaxPins);
+        if (applied.Late)
+        {
+            _metrics.Ignored("late");
+            LogLate(_deviceId, update.Boot, update.Seq);
+            return;
+        }
+
+        if (applied.RefusedPins > 0)
+        {
+            _metrics.Ignored("too_many_pins", applied.RefusedPins);
+            LogRefusedPins(applied.RefusedPins);
+        }
+
+        _state.State = applied.State;
+        if (applied.Changed || IsLastSeenDue(applied.State.LastSeen))
+        {
+            _version++;
+        }
+
+        _metrics.Applied(applied.Changed);
+        if (!update.Retained)
+        {
+            _waiters.Observe(applied.Observed, _version);
+            _waiters.Complete(_storedVersion);
+        }
+    }
+
+    private bool IsLastSeenDue(DateTimeOffset? lastSeen) =>
+        lastSeen is not null && (_storedLastSeen is null || lastSeen - _storedLastSeen >= _options.LastSeenWriteInterval);
+
+    /// <summary>Stores the state. Calls that overlap are joined into one write by Orleans, as long as they pass no token.</summary>
+    private async Task StoreAsync()
+    {
+        var version = _version;
+        var lastSeen = _state.State.LastSeen;
+        try
+        {
+            await _state.WriteStateAsync();
+        }
+        catch (Exception exception) when (exception is not InconsistentStateException)
+        {
+            // Orleans must see that one, to end this activation. Any other may have no serializer where the delivery came from.
+            LogStoreFailed(exception, _deviceId);
+            throw new InvalidOperationException($"The state of device '{_deviceId}' could not be stored; the silo's log says why.");
+        }
+
+        _storedVersion = Math.Max(_storedVersion, version);
+        _storedLastSeen = lastSeen > _storedLastSeen || _storedLastSeen is null ? lastSeen : _storedLastSeen;
+        _waiters.Complete(_storedVersion);
+    }
+
+    private Task PublishAsync(DeviceCommand command) => command switch
+    {
+        ConfigPinsCommand config => Stream<ConfigPinsCommand>(DeviceStreams.ConfigPins).OnNextAsync(config),
+        SetPinsCommand set => Stream<SetPinsCommand>(DeviceStreams.SetPins).OnNextAsync(set),
+        UpdateCommand update => Stream<UpdateCommand>(DeviceStreams.Update).OnNextAsync(update),
+        _ => throw new InvalidOperationException($"There is no stream for {command.GetType().Name}."),
+    };
+
+    private IAsyncStream<T> Stream<T>(string streamNamespace) =>
+        this.GetStreamProvider(DeviceStreams.ProviderName).GetStream<T>(StreamId.Create(streamNamespace, _deviceId));
+}
