@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Options;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
 using Orleans.Configuration;
 
 namespace MqttDeviceCluster.Streaming.Mqtt;
@@ -65,6 +66,17 @@ internal sealed class MqttStreamOptionsValidator(
         if (string.IsNullOrWhiteSpace(options.ConnectionString))
         {
             problems.Add($"{nameof(options.ConnectionString)} is missing");
+        }
+        else
+        {
+            try
+            {
+                MqttConnectionString.Parse(options.ConnectionString);
+            }
+            catch (FormatException exception)
+            {
+                problems.Add($"{nameof(options.ConnectionString)}: {exception.Message.TrimEnd('.')}");
+            }
         }
 
         if (options.ClientId is { } clientId && (clientId.Length == 0 || clientId.Contains('\0') || Encoding.UTF8.GetByteCount(clientId) > 60_000))

@@ -30,7 +30,21 @@ public sealed class MqttStreamMetrics
     /// <summary>Sessions that another silo took over.</summary>
     public const string SessionsTakenOver = "mqtt.stream.sessions.taken_over";
 
+    /// <summary>Received messages, or parts of them, that could not be read, by <c>mqtt.reason</c>.</summary>
+    public const string Refused = "mqtt.stream.messages.refused";
+
+    /// <summary>Received messages that were given up because their consumer failed, by <c>mqtt.reason</c>.</summary>
+    public const string DeadLettered = "mqtt.stream.messages.dead_lettered";
+
+    /// <summary>QoS 0 messages that were dropped because too many waited for their consumers.</summary>
+    public const string Dropped = "mqtt.stream.messages.dropped";
+
+    /// <summary>Seconds from reading a message off the connection until its consumer is done with it.</summary>
+    public const string DeliveryDuration = "mqtt.stream.delivery.duration";
+
     private const string ProviderTag = "mqtt.provider";
+
+    private static readonly double[] DeliveryBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
     private readonly KeyValuePair<string, object?> _provider;
     private readonly Counter<long> _received;
@@ -39,6 +53,10 @@ public sealed class MqttStreamMetrics
     private readonly Counter<long> _reconnects;
     private readonly Counter<long> _sessionsLost;
     private readonly Counter<long> _sessionsTakenOver;
+    private readonly Counter<long> _refused;
+    private readonly Counter<long> _deadLettered;
+    private readonly Counter<long> _dropped;
+    private readonly Histogram<double> _delivery;
     private readonly Lock _lock = new();
     private Func<int>[] _unacknowledged = [];
 
@@ -59,6 +77,14 @@ public sealed class MqttStreamMetrics
         _reconnects = meter.CreateCounter<long>(Reconnects, "{connection}", "Connections that ended or failed, by reason.");
         _sessionsLost = meter.CreateCounter<long>(SessionsLost, "{session}", "Sessions that the broker lost.");
         _sessionsTakenOver = meter.CreateCounter<long>(SessionsTakenOver, "{session}", "Sessions that another silo took over.");
+        _refused = meter.CreateCounter<long>(Refused, "{message}", "Received messages, or parts of them, that could not be read, by reason.");
+        _deadLettered = meter.CreateCounter<long>(DeadLettered, "{message}", "Received messages given up because their consumer failed, by reason.");
+        _dropped = meter.CreateCounter<long>(Dropped, "{message}", "QoS 0 messages dropped because too many waited.");
+        _delivery = meter.CreateHistogram(
+            DeliveryDuration,
+            "s",
+            "From reading a message off the connection until its consumer is done with it.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = DeliveryBounds });
         meter.CreateObservableGauge(
             Unacknowledged, () => new Measurement<int>(CountUnacknowledged(), _provider), "{message}", "Received messages that are not acknowledged yet.");
     }
@@ -80,6 +106,16 @@ public sealed class MqttStreamMetrics
         TagList tags = new() { _provider, new("mqtt.role", role), new("mqtt.reason", reason) };
         _reconnects.Add(1, tags);
     }
+
+    internal bool MeasuresDelivery => _delivery.Enabled;
+
+    internal void MessageRefused(string reason, int parts) => _refused.Add(parts, _provider, new("mqtt.reason", reason));
+
+    internal void MessageDeadLettered(string reason) => _deadLettered.Add(1, _provider, new("mqtt.reason", reason));
+
+    internal void MessageDropped() => _dropped.Add(1, _provider);
+
+    internal void MessageDelivered(TimeSpan duration) => _delivery.Record(duration.TotalSeconds, _provider);
 
     internal void SessionLost() => _sessionsLost.Add(1, _provider);
 

@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using MqttDeviceCluster.Streaming.Mqtt.Diagnostics;
 using MqttDeviceCluster.Streaming.Mqtt.Provider;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 using Orleans.Configuration;
@@ -71,13 +70,23 @@ internal static class MqttStreamsRegistration
         services.TryAddKeyedSingleton(MqttCodec.RawName, MqttCodec.Raw);
         services.AddSingleton(provider => MqttStreamOptionsValidator.Create(provider, name, receives));
         services.AddKeyedSingleton<IMqttStreamStatus>(name, (provider, key) => provider.GetRequiredKeyedService<MqttQueueAdapterFactory>(key));
-        services.AddKeyedSingleton(name, (provider, key) => new MqttDeliveryMetrics(
+        services.AddKeyedSingleton(name, (provider, key) => new MqttStreamMetrics(
             provider.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>(), name));
+        services.TryAddKeyedSingleton<IMqttConnectionFactory>(name, (provider, key) =>
+        {
+            var options = provider.GetRequiredService<IOptionsMonitor<MqttStreamOptions>>().Get(name);
+            return new MqttConnectionFactory(
+                options,
+                options.ClientId ?? $"{provider.GetRequiredService<IOptions<ClusterOptions>>().Value.ServiceId}-{name}",
+                provider.GetRequiredKeyedService<MqttStreamMetrics>(key),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILoggerFactory>().CreateLogger($"{typeof(MqttConnectionFactory).Namespace}.{name}"));
+        });
         services.AddKeyedSingleton(name, (provider, key) => new MqttQueueAdapterFactory(
             name,
             provider.GetRequiredService<IOptionsMonitor<MqttStreamOptions>>().Get(name),
             provider.GetRequiredKeyedService<IMqttConnectionFactory>(key),
-            provider.GetRequiredKeyedService<MqttDeliveryMetrics>(key),
+            provider.GetRequiredKeyedService<MqttStreamMetrics>(key),
             provider.GetKeyedService<IMqttDeliveryGate>(key),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>()));

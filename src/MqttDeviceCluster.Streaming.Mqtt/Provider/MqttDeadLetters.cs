@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using MqttDeviceCluster.Streaming.Mqtt.Diagnostics;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 
 namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
@@ -9,14 +8,14 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 /// acknowledged so that they do not come back.
 /// </summary>
 internal sealed partial class MqttDeadLetters(
-    MqttStreamOptions options, IMqttPublisher? publisher, MqttDeliveryMetrics metrics, TimeProvider timeProvider, ILogger logger)
+    MqttStreamOptions options, IMqttPublisher? publisher, MqttStreamMetrics metrics, TimeProvider timeProvider, ILogger logger)
 {
     private readonly LogThrottle _throttle = new(timeProvider);
 
     /// <summary>Reports a message, or parts of one, that was refused. It is not acknowledged yet.</summary>
     public void ReportRefusal(MqttIncomingMessage message, string reason, string detail, int parts)
     {
-        metrics.Refused(reason, parts);
+        metrics.MessageRefused(reason, parts);
 
         // The key is the stream's where there is one: a topic that matches no route is anyone's invention.
         if (_throttle.TryEnter(message.Key, out var heldBack))
@@ -27,7 +26,7 @@ internal sealed partial class MqttDeadLetters(
 
     public void ReportFailure(MqttIncomingMessage message, string reason)
     {
-        metrics.DeadLettered(reason);
+        metrics.MessageDeadLettered(reason);
         if (_throttle.TryEnter(message.Key, out var heldBack))
         {
             LogGivenUp(Shorten(message.Topic), reason, heldBack);

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using MqttDeviceCluster.Streaming.Mqtt.Diagnostics;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 using Orleans.Providers.Streams.Common;
 
@@ -17,7 +17,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     private readonly MqttIncomingRoute[] _routes;
     private readonly IMqttConnectionFactory _connections;
     private readonly MqttDeadLetters _deadLetters;
-    private readonly MqttDeliveryMetrics _metrics;
+    private readonly MqttStreamMetrics _metrics;
     private readonly IMqttDeliveryGate? _gate;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
@@ -37,7 +37,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         MqttIncomingRoute[] routes,
         IMqttConnectionFactory connections,
         MqttDeadLetters deadLetters,
-        MqttDeliveryMetrics metrics,
+        MqttStreamMetrics metrics,
         IMqttDeliveryGate? gate,
         TimeProvider timeProvider,
         ILogger logger)
@@ -196,7 +196,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         };
         if (message.QualityOfService == MqttQualityOfService.AtMostOnce && _atMostOnce.Add(item))
         {
-            _metrics.Dropped();
+            _metrics.MessageDropped();
             LogDropped(Options.MaxPendingAtMostOnce);
         }
 
@@ -223,9 +223,9 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         }
 
         delivery.Complete();
-        if (_metrics.MeasuresDuration)
+        if (_metrics.MeasuresDelivery)
         {
-            _metrics.Delivered(_timeProvider.GetUtcNow() - delivery.Message.ReceivedAt);
+            _metrics.MessageDelivered(_timeProvider.GetUtcNow() - delivery.Message.ReceivedAt);
         }
     }
 
@@ -267,7 +267,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         return null;
     }
 
-    private MqttSubscription Subscribe(MqttIncomingRoute route) =>
+    private MqttFilter Subscribe(MqttIncomingRoute route) =>
         new(Options.SharedGroup is { } group ? $"$share/{group}/{route.Template.Filter}" : route.Template.Filter, route.QualityOfService);
 
     private void Refuse(MqttDelivery delivery, string reason, string detail)

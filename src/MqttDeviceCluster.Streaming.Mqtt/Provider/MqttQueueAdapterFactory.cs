@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using MqttDeviceCluster.Streaming.Mqtt.Diagnostics;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 using Orleans.Streams;
 
@@ -22,7 +21,7 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         string name,
         MqttStreamOptions options,
         IMqttConnectionFactory connections,
-        MqttDeliveryMetrics metrics,
+        MqttStreamMetrics metrics,
         IMqttDeliveryGate? gate,
         TimeProvider timeProvider,
         ILoggerFactory loggerFactory)

@@ -1,3 +1,5 @@
+using MqttDeviceCluster.Streaming.Mqtt.Link;
+
 namespace MqttDeviceCluster.Streaming.Mqtt.Session;
 
 /// <summary>One receiving session at the broker, kept up for ever. Messages go to the <see cref="IMqttDeliverySink"/> it was made with.</summary>
@@ -21,11 +23,6 @@ internal interface IMqttSession
     Task StopAsync(TimeSpan drain, CancellationToken cancellationToken);
 }
 
-/// <summary>What a session subscribes to.</summary>
-/// <param name="Filter">The topic filter, with <c>$share</c> when shared.</param>
-/// <param name="QualityOfService">The highest quality of service to ask for.</param>
-internal readonly record struct MqttSubscription(string Filter, MqttQualityOfService QualityOfService);
-
 /// <summary>The connection that a process publishes on, kept up for ever.</summary>
 internal interface IMqttPublisher
 {
@@ -38,7 +35,7 @@ internal interface IMqttPublisher
     void Start();
 
     /// <summary>Publishes a message. Never throws for what the broker or the network does: see <see cref="MqttPublishResult"/>.</summary>
-    ValueTask<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message);
+    Task<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message);
 
     /// <summary>Disconnects after at most <paramref name="drain"/> for what is in flight.</summary>
     Task StopAsync(TimeSpan drain, CancellationToken cancellationToken);
@@ -50,7 +47,7 @@ internal interface IMqttConnectionFactory
     /// <param name="connection">The number of the connection, part of its client id.</param>
     /// <param name="subscriptions">What to subscribe to.</param>
     /// <param name="sink">Where messages go.</param>
-    IMqttSession CreateSession(int connection, IReadOnlyList<MqttSubscription> subscriptions, IMqttDeliverySink sink);
+    IMqttSession CreateSession(int connection, IReadOnlyList<MqttFilter> subscriptions, IMqttDeliverySink sink);
 
     IMqttPublisher CreatePublisher();
 }

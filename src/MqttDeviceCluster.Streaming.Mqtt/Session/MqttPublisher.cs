@@ -7,7 +7,7 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Session;
 /// Publishes, in order, over a connection of its own. A message is written at most once: if the connection ends before the broker answered, the
 /// result is unknown and nothing is sent again, because a relay must not act twice.
 /// </summary>
-internal sealed class MqttPublisher : MqttConnectionLoop
+internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
 {
     // With up to this many under way, the caller writes himself; with more, another thread writes what has gathered.
     private const int InlineLimit = 2;

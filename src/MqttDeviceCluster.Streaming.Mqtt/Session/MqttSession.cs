@@ -7,7 +7,7 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Session;
 /// Receives: a persistent session under a fixed client id, connected again and again, with its subscriptions. What it receives goes to the
 /// sink; a message is acknowledged to the broker after <see cref="MqttDelivery.Complete"/>.
 /// </summary>
-internal sealed partial class MqttSession : MqttConnectionLoop, IMqttLinkReceiver, IAcknowledgementTarget
+internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IMqttLinkReceiver, IAcknowledgementTarget
 {
     private const byte RefusedSharedSubscription = 0x9E;
 

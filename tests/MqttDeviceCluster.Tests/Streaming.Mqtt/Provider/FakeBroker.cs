@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
 using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Provider;
@@ -19,7 +20,7 @@ internal sealed class FakeBroker : IMqttConnectionFactory
 
     public Func<string, MqttOutgoingMessage, MqttPublishResult> OnPublish { get; set; } = (_, _) => new(MqttPublishOutcome.Accepted, 0, "Success");
 
-    public IMqttSession CreateSession(int connection, IReadOnlyList<MqttSubscription> subscriptions, IMqttDeliverySink sink)
+    public IMqttSession CreateSession(int connection, IReadOnlyList<MqttFilter> subscriptions, IMqttDeliverySink sink)
     {
         var session = new FakeSession(this, connection, subscriptions, sink);
         lock (_lock)
@@ -89,10 +90,10 @@ internal sealed class FakeBroker : IMqttConnectionFactory
 
         public void Start() => State = MqttConnectionState.Online;
 
-        public ValueTask<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message)
+        public Task<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message)
         {
             broker.Change(() => broker.Published.Enqueue((topic, message)));
-            return new(broker.OnPublish(topic, message));
+            return Task.FromResult(broker.OnPublish(topic, message));
         }
 
         public Task StopAsync(TimeSpan drain, CancellationToken cancellationToken)
@@ -103,14 +104,14 @@ internal sealed class FakeBroker : IMqttConnectionFactory
     }
 }
 
-internal sealed class FakeSession(FakeBroker broker, int connection, IReadOnlyList<MqttSubscription> subscriptions, IMqttDeliverySink sink) : IMqttSession
+internal sealed class FakeSession(FakeBroker broker, int connection, IReadOnlyList<MqttFilter> subscriptions, IMqttDeliverySink sink) : IMqttSession
 {
     private readonly List<FakeDelivery> _deliveries = [];
     private long _epoch;
 
     public int Connection => connection;
 
-    public IReadOnlyList<MqttSubscription> Subscriptions => subscriptions;
+    public IReadOnlyList<MqttFilter> Subscriptions => subscriptions;
 
     public MqttConnectionState State { get; private set; }
 

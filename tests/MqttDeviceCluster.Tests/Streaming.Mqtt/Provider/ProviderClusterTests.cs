@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 using Orleans.TestingHost;
 
@@ -125,7 +126,7 @@ public sealed class ProviderClusterTests
 
         Assert.Equal(["1"], ReadingGrains.Of(_key).Received);
         Assert.Contains(broker.Published, published => published.Topic == $"sensor/{_key}/do");
-        Assert.Equal([new MqttSubscription("sensor/+/reading", MqttQualityOfService.AtLeastOnce)], session.Subscriptions);
+        Assert.Equal([new MqttFilter("sensor/+/reading", MqttQualityOfService.AtLeastOnce)], session.Subscriptions);
     }
 
     private sealed class TwoSilos : ProviderFixture
