@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
+using MqttDeviceCluster.Simulator.Connection;
 
 namespace MqttDeviceCluster.Simulator;
 
@@ -114,6 +115,9 @@ public sealed record SimulatedFleetOptions
 
     /// <summary>Gets whether each device keeps every command it received in <see cref="SimulatedDevice.Commands"/>. Default no.</summary>
     public bool RecordCommands { get; init; }
+
+    /// <summary>Gets <see cref="Broker"/> without user and password, for messages.</summary>
+    public string BrokerName => MqttOptions.Display(Broker);
 
     internal int ConnectionCount(int devices) =>
         Connections > 0 ? Math.Min(Connections, devices) : devices <= MaxDefaultConnections ? devices : 1;

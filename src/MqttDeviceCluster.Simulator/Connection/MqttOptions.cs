@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using MQTTnet;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
@@ -73,10 +74,10 @@ internal static class MqttOptions
                 .WithTcpServer(broker.IdnHost, Port(broker))
                 .WithTcpServer(tcp =>
                 {
-                    // MQTTnet's default of 8 KiB stalls; no linger, or a goodbye can be lost with the connection.
+                    // MQTTnet's default of 8 KiB stalls; with its default linger (on, 0 s) a goodbye can be lost. Null throws.
                     tcp.BufferSize = SocketBufferBytes;
                     tcp.NoDelay = true;
-                    tcp.LingerState = null;
+                    tcp.LingerState = new LingerOption(enable: false, seconds: 0);
                 });
         }
 
