@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Globalization;
+using MqttDeviceCluster.Cli.Parsing;
+
+namespace MqttDeviceCluster.Cli.Commands;
+
+/// <summary>Options whose mistakes are told in our own words.</summary>
+internal static class Parsers
+{
+    public static DefaultedOption<T> Of<T>(string name, string helpName, string description, Func<string, T> parse, T defaultValue) =>
+        new(name, defaultValue)
+        {
+            HelpName = helpName,
+            Description = description,
+            Arity = ArgumentArity.ExactlyOne,
+            CustomParser = result =>
+            {
+                try
+                {
+                    return parse(result.Tokens[^1].Value);
+                }
+                catch (BadInputException exception)
+                {
+                    result.AddError($"{name}: {exception.Message}");
+                    return defaultValue;
+                }
+            },
+        };
+
+    public static DefaultedOption<int> Number(string name, string helpName, string description, int defaultValue, int min, int max) => Of(
+        name,
+        helpName,
+        FormattableString.Invariant($"{description} Default {defaultValue}."),
+        text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= min && number <= max
+            ? number
+            : throw new BadInputException(FormattableString.Invariant($"'{PinSpecs.Shorten(text)}' is not a whole number from {min} to {max}")),
+        defaultValue);
+
+    public static DefaultedOption<TimeSpan?> Time(string name, string description, TimeSpan max, TimeSpan? defaultValue = null) =>
+        Of(name, "DURATION", description, text => (TimeSpan?)Duration.Parse(text, "duration", max), defaultValue);
+
+    public static DefaultedOption<T> Word<T>(string name, string description, T defaultValue, params (string Word, T Value)[] words)
+    {
+        var form = string.Join('|', words.Select(word => word.Word));
+        return Of(
+            name,
+            form,
+            $"{description} Default {words.First(word => Equals(word.Value, defaultValue)).Word}.",
+            text => words.FirstOrDefault(word => word.Word.Equals(text, StringComparison.OrdinalIgnoreCase)) is { Word: not null } known
+                ? known.Value
+                : throw new BadInputException($"'{PinSpecs.Shorten(text)}' is not one of {form}"),
+            defaultValue);
+    }
+
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
+}
