@@ -30,7 +30,7 @@ internal static class HealthExtensions
             .AddCheck<HeartbeatHealthCheck>("process", tags: [HealthTags.Live])
             .AddCheck<SiloHealthCheck>("silo", tags: [HealthTags.Ready, HealthTags.Startup])
             .AddCheck<BrokerHealthCheck>("broker", tags: [HealthTags.Ready])
-            .AddCheck<BrokerOnceHealthCheck>("broker", tags: [HealthTags.Startup])
+            .AddCheck<BrokerOnceHealthCheck>("broker_reached", tags: [HealthTags.Startup])
             .AddCheck<StoreHealthCheck>("store", tags: [HealthTags.Ready]);
         return services;
     }

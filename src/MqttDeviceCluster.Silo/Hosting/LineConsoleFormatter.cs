@@ -4,8 +4,11 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace MqttDeviceCluster.Silo.Hosting;
 
-/// <summary>One line for each message; a stack trace only below an error, where someone has to look for its place.</summary>
-internal sealed class LineConsoleFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
+/// <summary>
+/// One line for each message; a stack trace only below an error, where someone has to look for its place. What fails the start is said by
+/// <see cref="SiloHost"/>: until it is over, there are no stack traces.
+/// </summary>
+internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "line";
 
@@ -28,7 +31,7 @@ internal sealed class LineConsoleFormatter(TimeProvider time) : ConsoleFormatter
         textWriter.Write(message.ReplaceLineEndings(" "));
         if (logEntry.Exception is { } exception)
         {
-            if (logEntry.LogLevel >= LogLevel.Error)
+            if (start.TracesAlways || (start.IsOver && logEntry.LogLevel >= LogLevel.Error))
             {
                 textWriter.WriteLine();
                 textWriter.Write(exception);
@@ -41,4 +44,19 @@ internal sealed class LineConsoleFormatter(TimeProvider time) : ConsoleFormatter
 
         textWriter.WriteLine();
     }
+}
+
+/// <summary>Whether the silo still starts.</summary>
+internal sealed class StartPhase
+{
+    private volatile bool _isOver;
+
+    public bool IsOver
+    {
+        get => _isOver;
+        set => _isOver = value;
+    }
+
+    /// <summary>Gets whether every exception is logged whole: at Debug.</summary>
+    public bool TracesAlways { get; init; }
 }

@@ -40,6 +40,19 @@ internal sealed class SettingReader(IConfiguration configuration)
     public IPAddress Address(string key, IPAddress fallback) =>
         Value(key, fallback, (string text, out IPAddress value) => IPAddress.TryParse(text, out value!), "an IP address");
 
+    /// <summary>Checks that a section converts to <paramref name="options"/>.</summary>
+    public void Check(string section, object options)
+    {
+        try
+        {
+            configuration.GetSection(section).Bind(options);
+        }
+        catch (InvalidOperationException e)
+        {
+            Problems.Add(e.Message.TrimEnd('.'));
+        }
+    }
+
     public string? Urls()
     {
         const string Key = "Urls";

@@ -16,6 +16,10 @@ internal static class SiloHost
         ["Logging:LogLevel:Orleans"] = "Warning",
         // Its "check thread has not completed" right after the start counts from the machine's boot: a false alarm of 10.4.2.
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
+        // Only ever warns that the server GC is off, which the project file explains. Its failures are errors.
+        ["Logging:LogLevel:Orleans.Runtime.Silo"] = "Error",
+        // Orleans' placement: two lines for each call that it retries, also when it need not.
+        ["Logging:LogLevel:Polly"] = "Warning",
         // Says with a stack trace what this class says in a sentence.
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
         ["Logging:Console:FormatterName"] = LineConsoleFormatter.FormatterName,
@@ -48,28 +52,25 @@ internal static class SiloHost
         }
         catch (SiloStartException e)
         {
-            await SayAsync(e.Message, e, e.ExitCode);
+            await SayAsync(e.Message, e);
             return e.ExitCode;
         }
 #pragma warning disable CA1031 // The last stop of every failure to start: it is said and the process ends with a failure.
         catch (Exception e)
         {
             var found = Unwrap(e);
-            await SayAsync($"The silo cannot go on: {found.Message}", e, SiloExitCodes.CannotStart);
+            var hint = details || found is SiloStartException ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
+            await SayAsync(found is SiloStartException ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
             return found is SiloStartException start ? start.ExitCode : SiloExitCodes.CannotStart;
         }
 #pragma warning restore CA1031
 
-        async Task SayAsync(string sentence, Exception e, int exitCode)
+        async Task SayAsync(string sentence, Exception e)
         {
             await error.WriteLineAsync($"error: {sentence.ReplaceLineEndings(" ")}");
             if (details)
             {
                 await error.WriteLineAsync(e.ToString());
-            }
-            else if (exitCode == SiloExitCodes.CannotStart && e is not SiloStartException)
-            {
-                await error.WriteLineAsync("       --Logging:LogLevel:Default=Debug shows where it comes from.");
             }
         }
     }
@@ -85,6 +86,7 @@ internal static class SiloHost
         var builder = WebApplication.CreateBuilder(options);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LoggingDefaults });
         builder.Configuration.AddInMemoryCollection(commandLine.Settings);
+        builder.Services.AddSingleton(new StartPhase { TracesAlways = builder.Configuration["Logging:LogLevel:Default"] is "Debug" or "Trace" });
         builder.Logging.ClearProviders();
         builder.Logging.AddConsole().AddConsoleFormatter<LineConsoleFormatter, ConsoleFormatterOptions>();
         return builder;
@@ -102,6 +104,7 @@ internal static class SiloHost
         }
 
         var log = new SiloLog(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MqttDeviceCluster.Silo"));
+        app.Services.GetRequiredService<StartPhase>().IsOver = true;
         log.Started(settings, app.Urls);
         await app.WaitForShutdownAsync();
         log.Stopped();

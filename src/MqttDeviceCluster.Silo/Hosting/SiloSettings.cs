@@ -80,6 +80,7 @@ internal sealed record SiloSettings
             }
         }
 
+        read.Check("Mqtt", new MqttStreamOptions());
         var endpoint = new IPEndPoint(read.Address("EmbeddedBroker:Address", IPAddress.Loopback), read.Port("EmbeddedBroker:Port", 1883));
         var connectionString = configuration.GetConnectionString(BrokerConnectionName);
         var urls = read.Urls();
