@@ -13,7 +13,7 @@ namespace MqttDeviceCluster.Silo.EmbeddedBroker;
 internal sealed partial class EmbeddedBrokerService : IHostedService, IDisposable
 {
     // MQTTnet's own limit of 1,000 loses QoS 1 messages that it has acknowledged.
-    private const int MaxPendingMessagesPerClient = 100_000;
+    private const int DefaultMaxPendingMessages = 100_000;
 
     private readonly IPEndPoint _endpoint;
     private readonly ILogger<EmbeddedBrokerService> _logger;
@@ -21,6 +21,11 @@ internal sealed partial class EmbeddedBrokerService : IHostedService, IDisposabl
     private long _dropped;
 
     public EmbeddedBrokerService(SiloSettings settings, ILogger<EmbeddedBrokerService> logger)
+        : this(settings, logger, DefaultMaxPendingMessages)
+    {
+    }
+
+    internal EmbeddedBrokerService(SiloSettings settings, ILogger<EmbeddedBrokerService> logger, int maxPendingMessages)
     {
         _endpoint = settings.EmbeddedBrokerEndpoint;
         _logger = logger;
@@ -32,8 +37,9 @@ internal sealed partial class EmbeddedBrokerService : IHostedService, IDisposabl
             .WithDefaultEndpointBoundIPV6Address(isV6 ? _endpoint.Address : IPAddress.None)
             .WithDefaultEndpointPort(_endpoint.Port)
             .WithPersistentSessions()
-            .WithMaxPendingMessagesPerClient(MaxPendingMessagesPerClient)
-            .Build());
+            .WithMaxPendingMessagesPerClient(maxPendingMessages)
+            .Build(),
+            [new AnonymousClientAdapter()]);
         _server.QueuedApplicationMessageOverwrittenAsync += OnDroppedAsync;
     }
 
