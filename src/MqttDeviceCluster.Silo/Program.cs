@@ -1,1 +1,3 @@
-return 0;
+using MqttDeviceCluster.Silo.Hosting;
+
+return await SiloHost.RunAsync(args, Console.Out, Console.Error);

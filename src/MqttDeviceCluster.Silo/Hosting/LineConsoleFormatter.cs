@@ -1,0 +1,62 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace MqttDeviceCluster.Silo.Hosting;
+
+/// <summary>
+/// One line for each message; a stack trace only below an error, where someone has to look for its place. What fails the start is said by
+/// <see cref="SiloHost"/>: until it is over, there are no stack traces.
+/// </summary>
+internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "line";
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
+        textWriter.Write(time.GetLocalNow().ToString("HH:mm:ss.fff ", CultureInfo.InvariantCulture));
+        textWriter.Write(logEntry.LogLevel switch
+        {
+            LogLevel.Trace => "trce ",
+            LogLevel.Debug => "dbug ",
+            LogLevel.Information => "info ",
+            LogLevel.Warning => "warn ",
+            LogLevel.Error => "FAIL ",
+            _ => "CRIT ",
+        });
+        textWriter.Write(logEntry.Category.AsSpan()[(logEntry.Category.LastIndexOf('.') + 1)..]);
+        textWriter.Write(": ");
+        // A device's text may be part of a message: it gets no line of its own.
+        textWriter.Write(message.ReplaceLineEndings(" "));
+        if (logEntry.Exception is { } exception)
+        {
+            if (start.TracesAlways || (start.IsOver && logEntry.LogLevel >= LogLevel.Error))
+            {
+                textWriter.WriteLine();
+                textWriter.Write(exception);
+            }
+            else
+            {
+                textWriter.Write($" [{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}]");
+            }
+        }
+
+        textWriter.WriteLine();
+    }
+}
+
+/// <summary>Whether the silo still starts.</summary>
+internal sealed class StartPhase
+{
+    private volatile bool _isOver;
+
+    public bool IsOver
+    {
+        get => _isOver;
+        set => _isOver = value;
+    }
+
+    /// <summary>Gets whether every exception is logged whole: at Debug.</summary>
+    public bool TracesAlways { get; init; }
+}

@@ -1,0 +1,121 @@
+using System.Reflection;
+using Microsoft.Extensions.Configuration.Memory;
+using Microsoft.Extensions.Logging.Console;
+
+namespace MqttDeviceCluster.Silo.Hosting;
+
+/// <summary>The process from its command line to its exit code.</summary>
+internal static class SiloHost
+{
+    // Quiet by default: Orleans tells a hundred things at Information. Anything in the configuration goes before these.
+    private static readonly Dictionary<string, string?> LoggingDefaults = new()
+    {
+        ["Logging:LogLevel:Default"] = "Information",
+        ["Logging:LogLevel:Microsoft"] = "Warning",
+        ["Logging:LogLevel:System"] = "Warning",
+        ["Logging:LogLevel:Orleans"] = "Warning",
+        // Its "check thread has not completed" right after the start counts from the machine's boot: a false alarm of 10.4.2.
+        ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
+        // Only ever warns that the server GC is off, which the project file explains. Its failures are errors.
+        ["Logging:LogLevel:Orleans.Runtime.Silo"] = "Error",
+        // Orleans' placement: two lines for each call that it retries, also when it need not.
+        ["Logging:LogLevel:Polly"] = "Warning",
+        // Says with a stack trace what this class says in a sentence.
+        ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
+        ["Logging:Console:FormatterName"] = LineConsoleFormatter.FormatterName,
+    };
+
+    public static string Version { get; } =
+        typeof(SiloHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    /// <summary>Runs the silo until it is asked to stop. Returns one of <see cref="SiloExitCodes"/>.</summary>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
+    {
+        var details = false;
+        try
+        {
+            var commandLine = SiloCommandLine.Parse(args);
+            if (commandLine.Help || commandLine.Version)
+            {
+                await output.WriteLineAsync(commandLine.Help ? SiloCommandLine.Usage : Version);
+                return SiloExitCodes.Stopped;
+            }
+
+            var builder = CreateBuilder(commandLine);
+            details = builder.Configuration["Logging:LogLevel:Default"] is "Debug" or "Trace";
+            var settings = SiloSettings.From(builder.Configuration, Environment.CurrentDirectory);
+            SiloPreflight.Check(settings);
+            SiloComposition.AddSilo(builder, settings);
+            await using var app = builder.Build();
+            SiloComposition.MapEndpoints(app, settings);
+            return await RunAsync(app, settings);
+        }
+        catch (SiloStartException e)
+        {
+            await SayAsync(e.Message, e);
+            return e.ExitCode;
+        }
+#pragma warning disable CA1031 // The last stop of every failure to start: it is said and the process ends with a failure.
+        catch (Exception e)
+        {
+            var found = Unwrap(e);
+            var hint = details || found is SiloStartException ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
+            await SayAsync(found is SiloStartException ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
+            return found is SiloStartException start ? start.ExitCode : SiloExitCodes.CannotStart;
+        }
+#pragma warning restore CA1031
+
+        async Task SayAsync(string sentence, Exception e)
+        {
+            await error.WriteLineAsync($"error: {sentence.ReplaceLineEndings(" ")}");
+            if (details)
+            {
+                await error.WriteLineAsync(e.ToString());
+            }
+        }
+    }
+
+    /// <summary>Puts the configuration together: our defaults, appsettings.json beside the binary, environment, command line.</summary>
+    public static WebApplicationBuilder CreateBuilder(SiloCommandLine commandLine)
+    {
+        var options = new WebApplicationOptions
+        {
+            ContentRootPath = AppContext.BaseDirectory,
+            EnvironmentName = commandLine.Settings.GetValueOrDefault("Environment"),
+        };
+        var builder = WebApplication.CreateBuilder(options);
+        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LoggingDefaults });
+        builder.Configuration.AddInMemoryCollection(commandLine.Settings);
+        builder.Services.AddSingleton(new StartPhase { TracesAlways = builder.Configuration["Logging:LogLevel:Default"] is "Debug" or "Trace" });
+        builder.Logging.ClearProviders();
+        builder.Logging.AddConsole().AddConsoleFormatter<LineConsoleFormatter, ConsoleFormatterOptions>();
+        return builder;
+    }
+
+    private static async Task<int> RunAsync(WebApplication app, SiloSettings settings)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return SiloExitCodes.Stopped;
+        }
+
+        var log = new SiloLog(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("MqttDeviceCluster.Silo"));
+        app.Services.GetRequiredService<StartPhase>().IsOver = true;
+        log.Started(settings, app.Urls);
+        await app.WaitForShutdownAsync();
+        log.Stopped();
+        return SiloExitCodes.Stopped;
+    }
+
+    // Orleans and the host wrap what a lifecycle stage threw.
+    private static Exception Unwrap(Exception e) => e switch
+    {
+        AggregateException { InnerException: { } inner } => Unwrap(inner),
+        { InnerException: SiloStartException start } => start,
+        _ => e,
+    };
+}

@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Net;
+using MqttDeviceCluster.Streaming.Mqtt;
+
+namespace MqttDeviceCluster.Silo.Hosting;
+
+/// <summary>
+/// What the configuration says, and the embedded default wherever it says nothing. The only place that knows a default of the host.
+/// </summary>
+internal sealed record SiloSettings
+{
+    public const string BrokerConnectionName = "mqtt";
+
+    /// <summary>The name of the grain storage that devices live in.</summary>
+    public const string StorageName = "Default";
+
+    /// <summary>Every key of the sections that only this host reads; one that is not here is a typing error.</summary>
+    private static readonly Dictionary<string, string[]> OwnKeys = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["DataDirectory"] = [],
+        ["Simulate"] = [],
+        ["EmbeddedBroker"] = ["Address", "Port"],
+        ["Devices"] = ["CommandQualityOfService"],
+        ["Dashboard"] = ["Enabled"],
+        ["Shutdown"] = ["DrainDelay"],
+        ["Mqtt"] = [.. typeof(MqttStreamOptions).GetProperties().Where(p => p.CanWrite && p.Name != nameof(MqttStreamOptions.ConnectionString)).Select(p => p.Name)],
+    };
+
+    /// <summary>Gets the roots of the sections that only this host reads.</summary>
+    public static IEnumerable<string> OwnRoots => OwnKeys.Keys;
+
+    /// <summary>Gets whether the broker runs in this process.</summary>
+    public required bool EmbedsBroker { get; init; }
+
+    /// <summary>Gets the broker in use. It may hold a password: log <see cref="BrokerUrl.Redact"/> of it.</summary>
+    public required Uri Broker { get; init; }
+
+    public required IPEndPoint EmbeddedBrokerEndpoint { get; init; }
+
+    /// <summary>Gets whether the store is the embedded one.</summary>
+    public required bool EmbedsStore { get; init; }
+
+    /// <summary>Gets the absolute path of the data directory.</summary>
+    public required string DataDirectory { get; init; }
+
+    public string StorePath => Path.Combine(DataDirectory, "devices.db");
+
+    /// <summary>Gets whether the silo is a cluster of its own.</summary>
+    public required bool LocalhostClustering { get; init; }
+
+    public required int SiloPort { get; init; }
+
+    public required int GatewayPort { get; init; }
+
+    public required string ClusterId { get; init; }
+
+    public required string ServiceId { get; init; }
+
+    /// <summary>Gets the URLs to listen on, or <see langword="null"/> when Kestrel is configured in another way.</summary>
+    public required string? Urls { get; init; }
+
+    public required bool Dashboard { get; init; }
+
+    public required int Simulate { get; init; }
+
+    public required TimeSpan DrainDelay { get; init; }
+
+    public required MqttQualityOfService CommandQualityOfService { get; init; }
+
+    /// <summary>Reads the settings.</summary>
+    /// <exception cref="SiloStartException">One or several are wrong; the message names them all.</exception>
+    public static SiloSettings From(IConfiguration configuration, string workingDirectory)
+    {
+        var read = new SettingReader(configuration);
+        foreach (var (root, keys) in OwnKeys)
+        {
+            foreach (var child in configuration.GetSection(root).GetChildren().Where(child => !keys.Contains(child.Key, StringComparer.OrdinalIgnoreCase)))
+            {
+                read.Problems.Add($"{child.Path} is not a setting");
+            }
+        }
+
+        read.Check("Mqtt", new MqttStreamOptions());
+        var endpoint = new IPEndPoint(read.Address("EmbeddedBroker:Address", IPAddress.Loopback), read.Port("EmbeddedBroker:Port", 1883));
+        var connectionString = configuration.GetConnectionString(BrokerConnectionName);
+        var urls = read.Urls();
+        var settings = new SiloSettings
+        {
+            EmbedsBroker = connectionString is null,
+            EmbeddedBrokerEndpoint = endpoint,
+            Broker = connectionString is null ? UrlOf(endpoint) : read.Broker(connectionString),
+            EmbedsStore = !configuration.GetSection($"Orleans:GrainStorage:{StorageName}").Exists(),
+            DataDirectory = Path.GetFullPath(read.Text("DataDirectory", "data"), workingDirectory),
+            LocalhostClustering = !configuration.GetSection("Orleans:Clustering").Exists(),
+            SiloPort = read.Port("Orleans:Endpoints:SiloPort", 11111),
+            GatewayPort = read.Port("Orleans:Endpoints:GatewayPort", 30000),
+            ClusterId = read.Text("Orleans:ClusterId", "dev"),
+            ServiceId = read.Text("Orleans:ServiceId", "dev"),
+            Urls = urls,
+            Dashboard = read.Value("Dashboard:Enabled", IsLoopback(urls), bool.TryParse, "true or false"),
+            Simulate = read.Number("Simulate", 0, 0, 100_000),
+            DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most a minute"),
+            CommandQualityOfService = read.Value(
+                "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
+        };
+        read.ThrowIfProblems();
+        return settings;
+    }
+
+    /// <summary>Returns the host and port of one of <see cref="Urls"/>. The host may be a name, <c>*</c> or <c>+</c>.</summary>
+    public static IEnumerable<BindingAddress> Bindings(string? urls) =>
+        (urls ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BindingAddress.Parse);
+
+    private static Uri UrlOf(IPEndPoint endpoint)
+    {
+        // A broker on all addresses is reached through loopback.
+        var address = endpoint.Address.Equals(IPAddress.Any) ? IPAddress.Loopback
+            : endpoint.Address.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback
+            : endpoint.Address;
+        return new UriBuilder("mqtt", address.ToString(), endpoint.Port).Uri;
+    }
+
+    private static bool IsLoopback(string? urls) => urls is not null && Bindings(urls).All(binding =>
+        string.Equals(binding.Host, "localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(binding.Host, out var address) && IPAddress.IsLoopback(address)));
+
+    private static bool TryParseDrainDelay(string text, out TimeSpan value) =>
+        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && value >= TimeSpan.Zero && value <= TimeSpan.FromMinutes(1);
+
+    private static bool TryParseQualityOfService(string text, out MqttQualityOfService value) =>
+        Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value);
+}

@@ -1,0 +1,16 @@
+namespace MqttDeviceCluster.Silo.Wire;
+
+/// <summary>The topics of the device protocol, as route templates.</summary>
+internal static class DeviceTopics
+{
+    public const string Update = "device/{key}/pin/update";
+
+    public const string Config = "device/{key}/pin/config";
+
+    public const string Set = "device/{key}/pin/set";
+
+    public const string Get = "device/{key}/pin/get";
+
+    /// <summary>Returns the topic that <paramref name="deviceId"/> answers on.</summary>
+    public static string UpdateOf(string deviceId) => string.Concat("device/", deviceId, "/pin/update");
+}

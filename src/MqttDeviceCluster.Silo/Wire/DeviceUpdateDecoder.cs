@@ -1,0 +1,39 @@
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streams;
+
+namespace MqttDeviceCluster.Silo.Wire;
+
+/// <summary>Makes <see cref="DeviceUpdate"/> events of what devices publish to <c>device/{id}/pin/update</c>.</summary>
+internal sealed class DeviceUpdateDecoder : IMqttEventDecoder<DeviceMessage>
+{
+    public MqttDecoded<DeviceMessage> Decode(MqttIncomingMessage message)
+    {
+        if (!DeviceId.IsValid(message.Key))
+        {
+            return MqttDecoded.Refuse<DeviceMessage>(
+                WireRefusals.BadDeviceId, $"The topic's device id is not 1 to {DeviceId.MaxBytes} bytes of text without control characters.");
+        }
+
+        if (message.Payload.Length > WireLimits.MaxPayloadBytes)
+        {
+            return MqttDecoded.Refuse<DeviceMessage>(
+                WireRefusals.TooLarge, $"It has {message.Payload.Length} bytes; {WireLimits.MaxPayloadBytes} are allowed.");
+        }
+
+        var payload = UpdatePayload.Read(message.Payload.Span);
+        if (payload.IsRefused)
+        {
+            return MqttDecoded.Refuse<DeviceMessage>(payload.Refusal!, payload.Detail!);
+        }
+
+        var update = new DeviceUpdate(message.ReceivedAt, message.Retain, payload.Pins)
+        {
+            Boot = payload.Boot,
+            Seq = payload.Seq,
+            CommandId = WireGuid.FromBytes(message.CorrelationData.Span),
+        };
+        return payload.RefusedParts == 0
+            ? MqttDecoded.Accept<DeviceMessage>(update)
+            : MqttDecoded.AcceptPart<DeviceMessage>(update, payload.RefusedParts, payload.Refusal!, payload.Detail!);
+    }
+}

@@ -1,0 +1,191 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Silo;
+using MqttDeviceCluster.Silo.Health;
+using MqttDeviceCluster.Storage;
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streams;
+using MqttDeviceCluster.Tests.Silo.Hosting;
+using Orleans.Runtime;
+
+namespace MqttDeviceCluster.Tests.Silo.Health;
+
+/// <summary>The endpoints over real HTTP, with the silo, the broker and the store in whatever state a test wants.</summary>
+public sealed class HealthEndpointTests : IAsyncLifetime
+{
+    private readonly Parts _parts = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly WebApplication _app;
+    private HttpClient _http = null!;
+
+    public HealthEndpointTests()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(SiloSettingsTests.From());
+        builder.Services.AddSingleton<TimeProvider>(_time);
+        builder.Services.AddSiloHealth();
+        builder.Services.AddSingleton<ISiloStatusOracle>(_parts);
+        builder.Services.AddKeyedSingleton<IMqttStreamStatus>(DeviceStreams.ProviderName, _parts);
+        builder.Services.AddKeyedSingleton<IGrainStorageStatus>("Default", _parts);
+        _app = builder.Build();
+        _app.Urls.Add("http://127.0.0.1:0");
+        _app.MapHealth("/live", HealthTags.Live);
+        _app.MapHealth("/ready", HealthTags.Ready);
+        _app.MapHealth("/startup", HealthTags.Startup);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        await _app.StartAsync();
+        _http = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()) };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Ready_AllIsWell_IsHealthy() =>
+        await AssertAsync("/ready", HttpStatusCode.OK, """{"status":"healthy","checks":{"silo":{"status":"healthy"},"broker":{"status":"healthy"},"store":{"status":"healthy"}}}""");
+
+    [Theory]
+    [InlineData(MqttConnectionState.Connecting, MqttConnectionState.Connecting, "refused: \"ü\"", "refused: \\\"ü\\\"")]
+    [InlineData(MqttConnectionState.Connecting, MqttConnectionState.Stopped, null, "the broker is away")]
+    [InlineData(MqttConnectionState.Online, MqttConnectionState.Connecting, null, "updates are not received: the broker is away")]
+    [InlineData(MqttConnectionState.Online, MqttConnectionState.Fenced, null, "another silo took over the connection that receives")]
+    public async Task Ready_BrokerAway_IsDegradedAndStays200(MqttConnectionState publishing, MqttConnectionState receiving, string? problem, string expected)
+    {
+        (_parts.Publishing, _parts.Receiving, _parts.BrokerProblem) = (publishing, receiving, problem);
+        await AssertAsync(
+            "/ready",
+            HttpStatusCode.OK,
+            $$$$"""{"status":"degraded","checks":{"silo":{"status":"healthy"},"broker":{"status":"degraded","problem":"{{{{expected}}}}"},"store":{"status":"healthy"}}}""");
+        await AssertAsync("/live", HttpStatusCode.OK, """{"status":"healthy","checks":{"process":{"status":"healthy"}}}""");
+    }
+
+    [Fact]
+    public async Task Ready_SiloHoldsNoQueue_IsHealthy()
+    {
+        _parts.Receiving = MqttConnectionState.Stopped;
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/ready")).Status);
+        Assert.StartsWith("{\"status\":\"healthy\"", (await GetAsync("/ready")).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ready_StoreFails_IsDegraded()
+    {
+        _parts.IsFailing = true;
+        _parts.StoreProblem = "disk full";
+        await AssertAsync(
+            "/ready",
+            HttpStatusCode.OK,
+            """{"status":"degraded","checks":{"silo":{"status":"healthy"},"broker":{"status":"healthy"},"store":{"status":"degraded","problem":"disk full"}}}""");
+    }
+
+    [Fact]
+    public async Task Ready_SiloNotActive_Is503()
+    {
+        _parts.CurrentStatus = SiloStatus.Joining;
+        var (status, body) = await GetAsync("/ready");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Contains("\"silo\":{\"status\":\"unhealthy\",\"problem\":\"the silo is Joining\"}", body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Startup_BrokerReachedOnce_StaysHealthy()
+    {
+        _parts.Publishing = MqttConnectionState.Connecting;
+        await AssertAsync(
+            "/startup",
+            HttpStatusCode.ServiceUnavailable,
+            """{"status":"unhealthy","checks":{"silo":{"status":"healthy"},"broker_reached":{"status":"unhealthy","problem":"the broker was not reached yet"}}}""");
+        _parts.Publishing = MqttConnectionState.Online;
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/startup")).Status);
+        _parts.Publishing = MqttConnectionState.Connecting;
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/startup")).Status);
+    }
+
+    [Fact]
+    public async Task Live_NoHeartbeat_Is503()
+    {
+        // The heart does not beat between the two: it waits for a tick that comes only with the time, and is asked before it ran.
+        var heartbeat = new HeartbeatService(_time);
+        var check = new HeartbeatHealthCheck(heartbeat);
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.Equal("Healthy", (await check.CheckHealthAsync(new(), TestContext.Current.CancellationToken)).Status.ToString());
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var result = await check.CheckHealthAsync(new(), TestContext.Current.CancellationToken);
+        Assert.Equal("Unhealthy", result.Status.ToString());
+        Assert.Equal("no timer has run for 30 s", result.Description);
+    }
+
+    [Fact]
+    public void DeliveryGate_StoreFails_HoldsFailures()
+    {
+        var gate = new StorageDeliveryGate(_parts);
+        Assert.False(gate.HoldFailures);
+        _parts.IsFailing = true;
+        Assert.True(gate.HoldFailures);
+        Assert.False(new StorageDeliveryGate(null).HoldFailures);
+    }
+
+    private async Task AssertAsync(string path, HttpStatusCode status, string body) => Assert.Equal((status, body), await GetAsync(path));
+
+    private async Task<(HttpStatusCode Status, string Body)> GetAsync(string path)
+    {
+        using var response = await _http.GetAsync(new Uri(path, UriKind.Relative));
+        Assert.Equal("application/json", response.Content.Headers.ContentType?.MediaType);
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    private sealed class Parts : ISiloStatusOracle, IMqttStreamStatus, IGrainStorageStatus
+    {
+        public SiloStatus CurrentStatus { get; set; } = SiloStatus.Active;
+
+        public MqttConnectionState Receiving { get; set; } = MqttConnectionState.Online;
+
+        public MqttConnectionState Publishing { get; set; } = MqttConnectionState.Online;
+
+        public string? BrokerProblem { get; set; }
+
+        string? IMqttStreamStatus.Problem => BrokerProblem;
+
+        public int Unacknowledged => 0;
+
+        public bool IsFailing { get; set; }
+
+        public string? StoreProblem { get; set; }
+
+        string? IGrainStorageStatus.Problem => StoreProblem;
+
+        public string SiloName => "silo";
+
+        public SiloAddress SiloAddress => SiloAddress.Zero;
+
+        public SiloStatus GetApproximateSiloStatus(SiloAddress siloAddress) => CurrentStatus;
+
+        public Dictionary<SiloAddress, SiloStatus> GetApproximateSiloStatuses(bool onlyActive = false) => [];
+
+        public SiloAddress[] GetActiveSilos() => [];
+
+        public bool TryGetSiloName(SiloAddress siloAddress, out string siloName)
+        {
+            siloName = SiloName;
+            return true;
+        }
+
+        public bool IsFunctionalDirectory(SiloAddress siloAddress) => true;
+
+        public bool IsDeadSilo(SiloAddress silo) => false;
+
+        public bool SubscribeToSiloStatusEvents(ISiloStatusListener observer) => true;
+
+        public bool UnSubscribeFromSiloStatusEvents(ISiloStatusListener observer) => true;
+    }
+}

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Silo.Hosting;
+
+namespace MqttDeviceCluster.Tests.Silo.Hosting;
+
+public sealed class LineConsoleFormatterTests
+{
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero));
+    private readonly StartPhase _start = new();
+
+    [Fact]
+    public void Write_Message_IsOneLine()
+    {
+        _start.IsOver = true;
+        Assert.Equal("03:04:05.678 warn Device: a b\n", Write(LogLevel.Warning, "a\r\nb", null));
+        Assert.Equal("03:04:05.678 warn Device: a [InvalidOperationException: x y]\n", Write(LogLevel.Warning, "a", Thrown("x\ny")));
+    }
+
+    [Fact]
+    public void Write_ErrorAfterTheStart_HasItsStackTrace()
+    {
+        Assert.DoesNotContain("   at ", Write(LogLevel.Error, "a", Thrown("x")), StringComparison.Ordinal);
+        _start.IsOver = true;
+        Assert.Contains("   at ", Write(LogLevel.Error, "a", Thrown("x")), StringComparison.Ordinal);
+    }
+
+    private static InvalidOperationException Thrown(string message)
+    {
+        try
+        {
+            throw new InvalidOperationException(message);
+        }
+        catch (InvalidOperationException e)
+        {
+            return e;
+        }
+    }
+
+    private string Write(LogLevel level, string message, Exception? exception)
+    {
+        using var writer = new StringWriter { NewLine = "\n" };
+        new LineConsoleFormatter(_time, _start).Write(
+            new LogEntry<string>(level, "MqttDeviceCluster.Device", default, message, exception, (state, _) => state), null, writer);
+        return writer.ToString();
+    }
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using Microsoft.Extensions.Configuration;
+using MqttDeviceCluster.Silo.Hosting;
+using MqttDeviceCluster.Streaming.Mqtt;
+
+namespace MqttDeviceCluster.Tests.Silo.Hosting;
+
+public sealed class SiloSettingsTests
+{
+    [Fact]
+    public void From_NothingConfigured_EmbedsEverythingOnLoopback()
+    {
+        var settings = From();
+        Assert.True(settings.EmbedsBroker && settings.EmbedsStore && settings.LocalhostClustering && settings.Dashboard);
+        Assert.Equal(new Uri("mqtt://127.0.0.1:1883"), settings.Broker);
+        Assert.Equal(new IPEndPoint(IPAddress.Loopback, 1883), settings.EmbeddedBrokerEndpoint);
+        Assert.Equal("/work/here/data/devices.db", settings.StorePath);
+        Assert.Equal((11111, 30000, "dev", "dev"), (settings.SiloPort, settings.GatewayPort, settings.ClusterId, settings.ServiceId));
+        Assert.Equal("http://127.0.0.1:8080", settings.Urls);
+        Assert.Equal((0, TimeSpan.Zero, MqttQualityOfService.AtLeastOnce), (settings.Simulate, settings.DrainDelay, settings.CommandQualityOfService));
+    }
+
+    [Theory]
+    [InlineData("mqtt://broker")]
+    [InlineData("mqtts://user:p%40ss@broker.example:8883")]
+    [InlineData("ws://broker/mqtt")]
+    [InlineData("wss://user@broker:443/mqtt?x=1")]
+    [InlineData("mqtt://[::1]:1883")]
+    public void From_BrokerNamed_ReplacesTheEmbeddedOne(string url)
+    {
+        var settings = From(("ConnectionStrings:mqtt", url));
+        Assert.False(settings.EmbedsBroker);
+        Assert.Equal(url, settings.Broker.OriginalString);
+    }
+
+    [Fact]
+    public void From_OrleansConfigured_LeavesItToOrleans()
+    {
+        Assert.False(From(("Orleans:Clustering:ProviderType", "Redis")).LocalhostClustering);
+        Assert.False(From(("Orleans:GrainStorage:Default:ProviderType", "Redis")).EmbedsStore);
+        Assert.True(From(("Orleans:GrainStorage:Other:ProviderType", "Redis")).EmbedsStore);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:5000", true)]
+    [InlineData("http://localhost:5000;http://[::1]:5001", true)]
+    [InlineData("http://0.0.0.0:8080", false)]
+    [InlineData("http://127.0.0.1:5000;http://*:8080", false)]
+    public void From_Urls_ShowTheDashboardOnLoopbackOnly(string urls, bool dashboard)
+    {
+        Assert.Equal(dashboard, From(("Urls", urls)).Dashboard);
+        Assert.True(From(("Urls", urls), ("Dashboard:Enabled", "true")).Dashboard);
+    }
+
+    [Theory]
+    [InlineData("HTTP_PORTS", "8080")]
+    [InlineData("Kestrel:Endpoints:Http:Url", "http://*:80")]
+    public void From_KestrelConfiguredOtherwise_SetsNoUrl(string key, string value)
+    {
+        Assert.Null(From((key, value)).Urls);
+        Assert.False(From((key, value)).Dashboard);
+    }
+
+    [Theory]
+    [InlineData("EmbeddedBroker:Port", "0", "EmbeddedBroker:Port must be 1 to 65535 but is '0'")]
+    [InlineData("EmbeddedBroker:Address", "localhost", "EmbeddedBroker:Address must be an IP address but is 'localhost'")]
+    [InlineData("EmbeddedBroker:Host", "x", "EmbeddedBroker:Host is not a setting")]
+    [InlineData("Orleans:Endpoints:GatewayPort", "65536", "Orleans:Endpoints:GatewayPort must be 1 to 65535")]
+    [InlineData("Simulate", "-1", "Simulate must be 0 to 100000")]
+    [InlineData("Shutdown:DrainDelay", "02:00:00", "Shutdown:DrainDelay must be hh:mm:ss, at most a minute")]
+    [InlineData("Devices:CommandQualityOfService", "2", "Devices:CommandQualityOfService must be AtLeastOnce or AtMostOnce")]
+    [InlineData("Dashboard:Enabled", "perhaps", "Dashboard:Enabled must be true or false")]
+    [InlineData("DataDirectory", " ", "DataDirectory must be some text")]
+    [InlineData("Urls", "127.0.0.1:8080", "Urls must be URLs")]
+    [InlineData("Urls", ";", "Urls must be URLs")]
+    [InlineData("Mqtt:KeepAlive", "soon", "Mqtt:KeepAlive")]
+    [InlineData("Mqtt:ConnectionString", "mqtt://elsewhere", "Mqtt:ConnectionString is not a setting")]
+    [InlineData("ConnectionStrings:mqtt", "amqp://u:secret@h", "its scheme is 'amqp'")]
+    [InlineData("ConnectionStrings:mqtt", "mqtt://u:secret@h/path", "neither path nor query")]
+    [InlineData("ConnectionStrings:mqtt", "mqtt://u:secret@h:0", "its port is 0")]
+    [InlineData("ConnectionStrings:mqtt", "mqtt://u:sec ret@h", "it is not a URL")]
+    [InlineData("ConnectionStrings:mqtt", "mqtt://", "it names no host")]
+    public void From_WrongSetting_SaysWhichAndWhy(string key, string value, string problem)
+    {
+        var e = Assert.Throws<SiloStartException>(() => From((key, value)));
+        Assert.Contains(problem, e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void From_SeveralWrongSettings_SaysAllOfThem()
+    {
+        var e = Assert.Throws<SiloStartException>(() => From(("Simulate", "x"), ("EmbeddedBroker:Port", "y"), ("EmbeddedBroker:Z", "z")));
+        Assert.Contains("Simulate", e.Message, StringComparison.Ordinal);
+        Assert.Contains("EmbeddedBroker:Port", e.Message, StringComparison.Ordinal);
+        Assert.Contains("EmbeddedBroker:Z", e.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mqtt://user:secret@host:1884", "mqtt://user@host:1884")]
+    [InlineData("mqtts://:secret@host", "mqtts://host")]
+    [InlineData("wss://user:secret@host/mqtt?token=secret", "wss://user@host/mqtt")]
+    [InlineData("ws://host:80/", "ws://host")]
+    public void Redact_Url_KeepsNoSecret(string url, string expected) => Assert.Equal(expected, BrokerUrl.Redact(new Uri(url)));
+
+    internal static SiloSettings From(params (string Key, string Value)[] settings) => SiloSettings.From(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build(),
+        "/work/here");
+}
