@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using MqttDeviceCluster.Silo.EmbeddedBroker;
 using MqttDeviceCluster.Silo.Health;
 using MqttDeviceCluster.Silo.Hosting;
-using MqttDeviceCluster.Silo.StandIns;
 using MqttDeviceCluster.Silo.Wire;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streaming.Mqtt;
@@ -64,13 +63,14 @@ internal static class SiloComposition
             options.MaxProbeTimeout = TimeSpan.FromSeconds(4);
             options.TableRefreshTimeout = TimeSpan.FromSeconds(15);
         });
+        // The defaults are those of an Orleans client with UseLocalhostClustering: it finds this silo without a word of configuration.
+        silo.Configure<ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (settings.ServiceId, settings.ClusterId));
         if (settings.LocalhostClustering)
         {
-            silo.UseLocalhostClustering(settings.SiloPort, settings.GatewayPort, null, settings.ServiceId, settings.ClusterId);
+            silo.UseLocalhostClustering(settings.SiloPort, settings.GatewayPort);
         }
         else
         {
-            silo.Configure<ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (settings.ServiceId, settings.ClusterId));
             silo.Configure<EndpointOptions>(options => (options.SiloPort, options.GatewayPort) = (settings.SiloPort, settings.GatewayPort));
         }
 
@@ -96,8 +96,5 @@ internal static class SiloComposition
         {
             silo.AddDashboard();
         }
-
-        // Goes with the stand-ins: the provider registers its own.
-        silo.Services.TryAddKeyedSingleton<IMqttStreamStatus>(DeviceStreams.ProviderName, (_, _) => new StandInStreamStatus(settings.Broker));
     }
 }

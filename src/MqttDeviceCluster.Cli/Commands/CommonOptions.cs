@@ -32,14 +32,14 @@ internal sealed class CommonOptions
     {
         HelpName = "ID",
         Description = "The Orleans cluster id.",
-        DefaultValueFactory = _ => "dev",
+        DefaultValueFactory = _ => "default",
     };
 
     private readonly Option<string> _serviceId = new("--service-id")
     {
         HelpName = "ID",
         Description = "The Orleans service id.",
-        DefaultValueFactory = _ => "dev",
+        DefaultValueFactory = _ => "default",
     };
 
     public Option<bool> Json { get; } = Parsers.Flag(JsonName, "Write one JSON document instead of text, errors included.");

@@ -20,6 +20,7 @@ internal sealed class DeviceCommandEncoder(MqttQualityOfService qualityOfService
         ContentType = ContentType,
         ResponseTopic = DeviceTopics.UpdateOf(key),
         CorrelationData = WireGuid.ToBytes(value.CommandId),
+        Withdrawn = value.Withdrawn,
         UserProperties = [new(DeadlineProperty, value.Deadline.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture))],
     };
 
@@ -29,6 +30,6 @@ internal sealed class DeviceCommandEncoder(MqttQualityOfService qualityOfService
         MqttPublishOutcome.NoMatchingSubscribers => new DeviceOfflineException(key),
         MqttPublishOutcome.Refused => new BrokerUnavailableException(key, result.Reason, refused: true),
         MqttPublishOutcome.NotSent => new BrokerUnavailableException(key, result.Reason, refused: false),
-        _ => new PublishUnconfirmedException(key, result.Reason),
+        _ => new DeviceInterruptedException(key, result.Reason, published: true),
     };
 }

@@ -164,6 +164,8 @@ public sealed class HealthEndpointTests : IAsyncLifetime
 
         string? IGrainStorageStatus.Problem => StoreProblem;
 
+        public int PendingOperations => 0;
+
         public string SiloName => "silo";
 
         public SiloAddress SiloAddress => SiloAddress.Zero;

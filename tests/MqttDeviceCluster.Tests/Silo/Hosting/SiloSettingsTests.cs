@@ -15,7 +15,7 @@ public sealed class SiloSettingsTests
         Assert.Equal(new Uri("mqtt://127.0.0.1:1883"), settings.Broker);
         Assert.Equal(new IPEndPoint(IPAddress.Loopback, 1883), settings.EmbeddedBrokerEndpoint);
         Assert.Equal("/work/here/data/devices.db", settings.StorePath);
-        Assert.Equal((11111, 30000, "dev", "dev"), (settings.SiloPort, settings.GatewayPort, settings.ClusterId, settings.ServiceId));
+        Assert.Equal((11111, 30000, "default", "default"), (settings.SiloPort, settings.GatewayPort, settings.ClusterId, settings.ServiceId));
         Assert.Equal("http://127.0.0.1:8080", settings.Urls);
         Assert.Equal((0, TimeSpan.Zero, MqttQualityOfService.AtLeastOnce), (settings.Simulate, settings.DrainDelay, settings.CommandQualityOfService));
     }

@@ -81,7 +81,7 @@ public sealed class DeviceCommandEncoderTests
         Assert.Equal("d", Assert.IsType<DeviceOfflineException>(For(MqttPublishOutcome.NoMatchingSubscribers)).DeviceId);
         Assert.True(Assert.IsType<BrokerUnavailableException>(For(MqttPublishOutcome.Refused)).Refused);
         Assert.False(Assert.IsType<BrokerUnavailableException>(For(MqttPublishOutcome.NotSent)).Refused);
-        Assert.IsType<PublishUnconfirmedException>(For(MqttPublishOutcome.Unknown));
+        Assert.True(Assert.IsType<DeviceInterruptedException>(For(MqttPublishOutcome.Unknown)).Published);
 
         static Exception? For(MqttPublishOutcome outcome) =>
             new DeviceCommandEncoder().ToException("d", Commands["get"], new MqttPublishResult(outcome, 0, "why"));
