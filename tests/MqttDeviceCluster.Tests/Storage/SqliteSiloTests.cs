@@ -5,9 +5,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using MqttDeviceCluster.Storage;
-using Orleans;
-using Orleans.Hosting;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Storage;
 
