@@ -8,8 +8,8 @@ using Orleans.Storage;
 namespace MqttDeviceCluster.Storage;
 
 /// <summary>
-/// Grain storage over any <see cref="IGrainStateStore"/>. A write completes when it is durable; a read sees every write that completed. It is opened before the silo joins its
-/// cluster and drained after the last grain is gone.
+/// Grain storage over any <see cref="IGrainStateStore"/>. A write completes when it is durable; a read sees every write that completed. It is
+/// opened before the silo joins its cluster and drained after the last grain is gone.
 /// </summary>
 internal sealed partial class GroupCommitGrainStorage : IGrainStorage, IGrainStorageStatus, ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable, IDisposable
 {

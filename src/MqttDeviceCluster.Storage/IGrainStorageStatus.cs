@@ -5,8 +5,8 @@ public interface IGrainStorageStatus
 {
     /// <summary>
     /// Gets whether the store fails: <see langword="true"/> from the first commit or read that failed until one of the same kind succeeds. While it fails the
-    /// provider tries by itself, every 250 ms at first and every 5 s later, so that it recovers when nobody writes. Conflicts and unreadable records do
-    /// not count.
+    /// provider tries by itself, after 250 ms and then less and less often, down to every 5 s, so that it recovers when nobody writes. Conflicts and unreadable
+    /// records do not count.
     /// </summary>
     bool IsFailing { get; }
 

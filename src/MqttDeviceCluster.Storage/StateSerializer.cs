@@ -8,8 +8,8 @@ using Orleans.Storage;
 namespace MqttDeviceCluster.Storage;
 
 /// <summary>
-/// Gives a provider its serializer: the one in its options, else the one registered under the provider's name, else System.Text.Json. Orleans' own default is passed over because it
-/// writes assembly-qualified type names into the records.
+/// Gives a provider its serializer: the one in its options, else the one registered under the provider's name, else System.Text.Json. Orleans'
+/// own default is passed over because it writes assembly-qualified type names into the records.
 /// </summary>
 internal sealed class StateSerializer<TOptions>(IServiceProvider services) : IPostConfigureOptions<TOptions>
     where TOptions : class, IStorageProviderSerializerOptions

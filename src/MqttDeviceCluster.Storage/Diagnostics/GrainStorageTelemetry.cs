@@ -6,7 +6,10 @@ public static class GrainStorageTelemetry
     /// <summary>The meter, for <c>AddMeter</c>.</summary>
     public const string MeterName = "MqttDeviceCluster.Storage";
 
-    /// <summary>Counter, {operation}: reads, writes and clears that ended, by <see cref="ProviderTag"/>, <see cref="OperationTag"/> and <see cref="OutcomeTag"/>.</summary>
+    /// <summary>
+    /// Counter, {operation}: reads, writes and clears that ended, by <see cref="ProviderTag"/>, <see cref="OperationTag"/> and
+    /// <see cref="OutcomeTag"/>.
+    /// </summary>
     public const string Operations = "mdc.storage.operations";
 
     /// <summary>Histogram, s: how long a commit took, by <see cref="ProviderTag"/> and <see cref="OutcomeTag"/>.</summary>

@@ -18,8 +18,8 @@ internal interface IGrainStateStore : IAsyncDisposable
 
     /// <summary>Makes a batch durable in one transaction: all of it that neither conflicts nor is refused, or nothing.</summary>
     /// <param name="changes">
-    /// At least one. They act as if one came after the other, also when a key occurs more than once: a store whose statement can name a row only once (a batched upsert) runs
-    /// one statement for the first change of each key, one for the second, and so on, inside the one transaction.
+    /// At least one. They act as if one came after the other, also when a key occurs more than once: a store whose statement can name a row only
+    /// once (a batched upsert) runs one statement for the first change of each key, one for the second, and so on, inside the one transaction.
     /// </param>
     /// <returns>A result for each change, in their order.</returns>
     Task<IReadOnlyList<GrainStateChangeResult>> CommitAsync(IReadOnlyList<GrainStateChange> changes);

@@ -1,13 +1,10 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Storage.GroupCommit;
+using MqttDeviceCluster.Storage.Hosting;
 using MqttDeviceCluster.Storage.Sqlite;
-using Orleans.Configuration;
 using Orleans.Providers;
-using Orleans.Serialization;
-using Orleans.Storage;
 
 namespace Orleans.Hosting;
 
@@ -33,34 +30,13 @@ public static class SqliteGrainStorageHostingExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        var services = builder.Services;
-        configure?.Invoke(services.AddOptions<SqliteGrainStorageOptions>(name));
-
-        // Added in code and in configuration it is still one provider: two writers, and two participants in the lifecycle, would fight over one file.
-        if (services.Any(service => service.ServiceType == typeof(Registration) && Equals(service.ServiceKey, name)))
-        {
-            return builder;
-        }
-
-        services.AddKeyedSingleton(name, new Registration());
-        services.AddMetrics();
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<GrainStorageMetrics>();
-        services.Configure<SystemTextJsonGrainStorageSerializerOptions>(name, StateJson.Configure);
-        services.TryAddEnumerable(
-            ServiceDescriptor.Transient<IPostConfigureOptions<SqliteGrainStorageOptions>, StateSerializer<SqliteGrainStorageOptions>>());
-        services.ConfigureNamedOptionForLogging<SqliteGrainStorageOptions>(name);
-        services.AddTransient<IConfigurationValidator>(
-            provider => new SqliteGrainStorageOptionsValidator(provider.GetRequiredService<IOptionsMonitor<SqliteGrainStorageOptions>>().Get(name), name));
-        services.AddKeyedSingleton(name, static (provider, key) => Create(provider, (string)key!));
-        services.AddKeyedSingleton<IGrainStorage>(name, static (provider, key) => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(key));
-        services.AddKeyedSingleton<IGrainStorageStatus>(name, static (provider, key) => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(key));
-        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(name));
-        if (name == ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME)
-        {
-            services.TryAddSingleton(static provider => provider.GetRequiredKeyedService<IGrainStorage>(ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME));
-        }
-
+        configure?.Invoke(builder.Services.AddOptions<SqliteGrainStorageOptions>(name));
+        GrainStorageRegistration.Add<SqliteGrainStorageOptions>(
+            builder.Services,
+            name,
+            static (options, name) => new SqliteGrainStorageOptionsValidator(options, name),
+            static (options, name, timeProvider) => new SqliteGrainStateStore(name, options, timeProvider),
+            static options => new GroupCommitLimits(options.MaxPendingOperations, options.MaxBatchSize));
         return builder;
     }
 
@@ -76,17 +52,4 @@ public static class SqliteGrainStorageHostingExtensions
     public static ISiloBuilder AddSqliteGrainStorageAsDefault(
         this ISiloBuilder builder, Action<OptionsBuilder<SqliteGrainStorageOptions>>? configure = null) =>
         builder.AddSqliteGrainStorage(ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME, configure);
-
-    private static GroupCommitGrainStorage Create(IServiceProvider services, string name)
-    {
-        var options = services.GetRequiredService<IOptionsMonitor<SqliteGrainStorageOptions>>().Get(name);
-        return ActivatorUtilities.CreateInstance<GroupCommitGrainStorage>(
-            services,
-            name,
-            new SqliteGrainStateStore(name, options, services.GetRequiredService<TimeProvider>()),
-            options.GrainStorageSerializer,
-            new GroupCommitLimits(options.MaxPendingOperations, options.MaxBatchSize));
-    }
-
-    private sealed class Registration;
 }

@@ -10,8 +10,8 @@ using Orleans.Storage;
 namespace MqttDeviceCluster.Storage.Hosting;
 
 /// <summary>
-/// Registers a provider from <c>Orleans:GrainStorage:{name}</c> with <c>ProviderType</c> <c>Sqlite</c>. Keys: <c>DataSource</c>, <c>ConnectionString</c> or <c>ConnectionName</c>,
-/// <c>SerializerKey</c>, and the other options by their names.
+/// Registers a provider from <c>Orleans:GrainStorage:{name}</c> with <c>ProviderType</c> <c>Sqlite</c>. Keys: <c>DataSource</c>,
+/// <c>ConnectionString</c> or <c>ConnectionName</c>, <c>SerializerKey</c>, and the other options by their names.
 /// </summary>
 internal sealed class SqliteGrainStorageProviderBuilder : IProviderBuilder<ISiloBuilder>
 {
@@ -49,25 +49,25 @@ internal sealed class SqliteGrainStorageProviderBuilder : IProviderBuilder<ISilo
             }
         }
 
-        BindValue(section, nameof(options.MaxPendingOperations), options, static text => int.Parse(text, CultureInfo.InvariantCulture), value => options.MaxPendingOperations = value);
-        BindValue(section, nameof(options.MaxBatchSize), options, static text => int.Parse(text, CultureInfo.InvariantCulture), value => options.MaxBatchSize = value);
-        BindValue(section, nameof(options.ReadConnections), options, static text => int.Parse(text, CultureInfo.InvariantCulture), value => options.ReadConnections = value);
-        BindValue(section, nameof(options.BusyTimeout), options, static text => TimeSpan.Parse(text, CultureInfo.InvariantCulture), value => options.BusyTimeout = value);
+        BindValue<int>(section, nameof(options.MaxPendingOperations), options, value => options.MaxPendingOperations = value);
+        BindValue<int>(section, nameof(options.MaxBatchSize), options, value => options.MaxBatchSize = value);
+        BindValue<int>(section, nameof(options.ReadConnections), options, value => options.ReadConnections = value);
+        BindValue<TimeSpan>(section, nameof(options.BusyTimeout), options, value => options.BusyTimeout = value);
     }
 
-    private static void BindValue<T>(
-        IConfigurationSection section, string key, SqliteGrainStorageOptions options, Func<string, T> parse, Action<T> assign)
+    private static void BindValue<T>(IConfigurationSection section, string key, SqliteGrainStorageOptions options, Action<T> assign)
+        where T : ISpanParsable<T>
     {
         if (section[key] is not { Length: > 0 } text)
         {
             return;
         }
 
-        try
+        if (T.TryParse(text, CultureInfo.InvariantCulture, out var value))
         {
-            assign(parse(text));
+            assign(value);
         }
-        catch (Exception exception) when (exception is FormatException or OverflowException)
+        else
         {
             options.ConfigurationProblems.Add($"{key} is '{text}', which is no {typeof(T).Name}");
         }

@@ -39,7 +39,7 @@ internal sealed class SqliteGrainStateStore : IGrainStateStore
     }
 
     public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
-        _readers.RunAsync(session => session.Read(key), cancellationToken);
+        _readers.RunAsync(session => session.Read(key), cancellationToken).WaitAsync(cancellationToken);
 
     public async Task<IReadOnlyList<GrainStateChangeResult>> CommitAsync(IReadOnlyList<GrainStateChange> changes)
     {
@@ -64,8 +64,8 @@ internal sealed class SqliteGrainStateStore : IGrainStateStore
     public async ValueTask DisposeAsync()
     {
         // The writer last: the last connection to close folds the log into the file.
-        await Task.Run(_readers.Dispose);
-        await Task.Run(_writer.Dispose);
+        await Task.Run(_readers.Dispose).ConfigureAwait(false);
+        await Task.Run(_writer.Dispose).ConfigureAwait(false);
     }
 
     private void Create()

@@ -17,8 +17,8 @@ public sealed class SqliteGrainStorageOptions : IStorageProviderSerializerOption
     public string? ConnectionString { get; set; }
 
     /// <summary>
-    /// Gets or sets what turns state into bytes and back. Default: the <see cref="IGrainStorageSerializer"/> that is registered under the provider's name, otherwise System.Text.Json
-    /// without type names.
+    /// Gets or sets what turns state into bytes and back. Default: the <see cref="IGrainStorageSerializer"/> that is registered under the
+    /// provider's name, otherwise System.Text.Json without type names.
     /// </summary>
     public IGrainStorageSerializer GrainStorageSerializer { get; set; } = null!;
 

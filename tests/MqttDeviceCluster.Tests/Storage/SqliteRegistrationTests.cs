@@ -3,9 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Storage.Hosting;
 using MqttDeviceCluster.Storage.Sqlite;
-using Orleans;
-using Orleans.Hosting;
-using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Storage;
 

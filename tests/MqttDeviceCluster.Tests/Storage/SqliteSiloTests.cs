@@ -5,9 +5,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using MqttDeviceCluster.Storage;
-using Orleans;
-using Orleans.Hosting;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Storage;
 
@@ -25,12 +22,16 @@ public interface INoteGrain : IGrainWithStringKey
 
     [Alias("DeactivateAsync")]
     Task DeactivateAsync();
+
+    [Alias("WriteAtTheEndAsync")]
+    Task WriteAtTheEndAsync(string text);
 }
 
 [GrainType("note")]
 public sealed class NoteGrain([PersistentState("storage-note", "notes")] IPersistentState<NoteState> state) : Grain, INoteGrain
 {
     private readonly Guid _activation = Guid.NewGuid();
+    private string? _lastWords;
 
     public Task WriteAsync(string text)
     {
@@ -40,6 +41,15 @@ public sealed class NoteGrain([PersistentState("storage-note", "notes")] IPersis
 
     public Task<(string Text, bool RecordExists, Guid Activation)> ReadAsync() =>
         Task.FromResult((state.State.Text, state.RecordExists, _activation));
+
+    public Task WriteAtTheEndAsync(string text)
+    {
+        _lastWords = text;
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
+        _lastWords is null ? Task.CompletedTask : WriteAsync(_lastWords);
 
     public Task ClearAsync() => state.ClearStateAsync();
 
@@ -146,6 +156,43 @@ public sealed class SqliteSiloTests
         await grain.WriteAsync("yes");
         Assert.False(host.Services.GetRequiredKeyedService<IGrainStorageStatus>("notes").IsFailing);
         await host.StopAsync(Token);
+    }
+
+    [Fact]
+    public async Task Grain_ActivatedWhileReadsFail_FailsThenAndWorksOnceTheyHeal()
+    {
+        var path = TestStore.NewPath();
+        using var host = CreateSilo(path);
+        await host.StartAsync(Token);
+        var grain = host.Services.GetRequiredService<IGrainFactory>().GetGrain<INoteGrain>("a");
+        using SqliteConnection connection = new($"Data Source={path};Pooling=false");
+        connection.Open();
+        connection.Execute("ALTER TABLE grain_state RENAME TO hidden");
+
+        var exception = await Assert.ThrowsAsync<GrainStorageUnavailableException>(grain.ReadAsync);
+
+        Assert.Contains("no such table", exception.Message, StringComparison.Ordinal);
+        connection.Execute("ALTER TABLE hidden RENAME TO grain_state");
+        Assert.False((await grain.ReadAsync()).RecordExists);
+        await host.StopAsync(Token);
+    }
+
+    [Fact]
+    public async Task StopAsync_GrainsThatWriteWhenTheyAreDeactivated_AreStored()
+    {
+        const int grains = 100;
+        var path = TestStore.NewPath();
+        using (var host = CreateSilo(path))
+        {
+            await host.StartAsync(Token);
+            var factory = host.Services.GetRequiredService<IGrainFactory>();
+            await Task.WhenAll(Enumerable.Range(0, grains).Select(i => factory.GetGrain<INoteGrain>($"{i}").WriteAtTheEndAsync("goodbye")));
+            await host.StopAsync(Token);
+        }
+
+        using SqliteConnection connection = new($"Data Source={path};Pooling=false");
+        connection.Open();
+        Assert.Equal((long)grains, connection.Scalar("SELECT count(*) FROM grain_state WHERE json_extract(state, '$.Text') = 'goodbye'"));
     }
 
     [Fact]

@@ -1,5 +1,3 @@
-using Orleans;
-
 namespace MqttDeviceCluster.Tests.Storage;
 
 /// <summary>What an activation holds of its record.</summary>
