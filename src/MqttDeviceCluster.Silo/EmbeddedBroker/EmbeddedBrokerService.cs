@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using MqttDeviceCluster.Silo.Hosting;
 using MQTTnet.Packets;
 using MQTTnet.Server;
-using MqttDeviceCluster.Silo.Hosting;
 
 namespace MqttDeviceCluster.Silo.EmbeddedBroker;
 
