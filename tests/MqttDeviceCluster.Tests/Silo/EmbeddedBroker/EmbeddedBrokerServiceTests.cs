@@ -2,10 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
-using MQTTnet;
 using MqttDeviceCluster.Silo.EmbeddedBroker;
 using MqttDeviceCluster.Silo.Hosting;
 using MqttDeviceCluster.Tests.Silo.Hosting;
+using MQTTnet;
 
 namespace MqttDeviceCluster.Tests.Silo.EmbeddedBroker;
 
