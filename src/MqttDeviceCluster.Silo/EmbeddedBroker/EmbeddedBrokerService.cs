@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using MqttDeviceCluster.Silo.Hosting;
 using MQTTnet.Packets;
 using MQTTnet.Server;
-using MqttDeviceCluster.Silo.Hosting;
 
 namespace MqttDeviceCluster.Silo.EmbeddedBroker;
 
@@ -17,6 +17,7 @@ internal sealed partial class EmbeddedBrokerService : IHostedService, IDisposabl
 
     private readonly IPEndPoint _endpoint;
     private readonly ILogger<EmbeddedBrokerService> _logger;
+    private readonly MqttServerOptions _options;
     private readonly MqttServer _server;
     private long _dropped;
 
@@ -31,17 +32,20 @@ internal sealed partial class EmbeddedBrokerService : IHostedService, IDisposabl
         _logger = logger;
         var factory = new MqttServerFactory();
         var isV6 = _endpoint.AddressFamily == AddressFamily.InterNetworkV6;
-        _server = factory.CreateMqttServer(factory.CreateServerOptionsBuilder()
+        _options = factory.CreateServerOptionsBuilder()
             .WithDefaultEndpoint()
             .WithDefaultEndpointBoundIPAddress(isV6 ? IPAddress.None : _endpoint.Address)
             .WithDefaultEndpointBoundIPV6Address(isV6 ? _endpoint.Address : IPAddress.None)
             .WithDefaultEndpointPort(_endpoint.Port)
             .WithPersistentSessions()
             .WithMaxPendingMessagesPerClient(maxPendingMessages)
-            .Build(),
-            [new AnonymousClientAdapter()]);
+            .Build();
+        _server = factory.CreateMqttServer(_options, [new AnonymousClientAdapter()]);
         _server.QueuedApplicationMessageOverwrittenAsync += OnDroppedAsync;
     }
+
+    /// <summary>Gets the port that it listens on, once it is started.</summary>
+    internal int Port => _options.DefaultEndpointOptions.Port;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {

@@ -1,6 +1,7 @@
 using System.Reflection;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
 
 namespace MqttDeviceCluster.Silo.Hosting;
 
@@ -59,8 +60,10 @@ internal static class SiloHost
         catch (Exception e)
         {
             var found = Unwrap(e);
-            var hint = details || found is SiloStartException ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
-            await SayAsync(found is SiloStartException ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
+            // What options' validators say is made for operators; of anything else the place may matter.
+            var isPlain = found is SiloStartException or OrleansConfigurationException or OptionsValidationException;
+            var hint = details ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
+            await SayAsync(isPlain ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
             return found is SiloStartException start ? start.ExitCode : SiloExitCodes.CannotStart;
         }
 #pragma warning restore CA1031
@@ -115,7 +118,7 @@ internal static class SiloHost
     private static Exception Unwrap(Exception e) => e switch
     {
         AggregateException { InnerException: { } inner } => Unwrap(inner),
-        { InnerException: SiloStartException start } => start,
+        { InnerException: SiloStartException or OrleansConfigurationException or OptionsValidationException } => e.InnerException,
         _ => e,
     };
 }

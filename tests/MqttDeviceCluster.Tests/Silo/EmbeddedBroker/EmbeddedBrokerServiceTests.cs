@@ -2,10 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
-using MQTTnet;
 using MqttDeviceCluster.Silo.EmbeddedBroker;
 using MqttDeviceCluster.Silo.Hosting;
 using MqttDeviceCluster.Tests.Silo.Hosting;
+using MQTTnet;
 
 namespace MqttDeviceCluster.Tests.Silo.EmbeddedBroker;
 
@@ -13,8 +13,8 @@ public sealed class EmbeddedBrokerServiceTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
 
-    private readonly int _port = FreePort();
     private readonly ErrorLog _log = new();
+    private int _port;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -76,8 +76,9 @@ public sealed class EmbeddedBrokerServiceTests
     [Fact]
     public async Task StartAsync_PortTaken_SaysSo()
     {
-        using var holder = new TcpListener(IPAddress.Loopback, _port);
+        using var holder = new TcpListener(IPAddress.Loopback, 0);
         holder.Start();
+        _port = ((IPEndPoint)holder.LocalEndpoint).Port;
         using var broker = Create(100_000);
         var e = await Assert.ThrowsAsync<SiloStartException>(() => broker.StartAsync(Token));
         Assert.StartsWith($"The embedded broker cannot listen on 127.0.0.1:{_port}: ", e.Message, StringComparison.Ordinal);
@@ -87,10 +88,12 @@ public sealed class EmbeddedBrokerServiceTests
     {
         var broker = Create(maxPending);
         await broker.StartAsync(Token);
+        _port = broker.Port;
         return new Running(broker);
     }
 
-    private EmbeddedBrokerService Create(int maxPending) => new(SiloSettingsTests.From(("EmbeddedBroker:Port", $"{_port}")), _log, maxPending);
+    private EmbeddedBrokerService Create(int maxPending) =>
+        new(SiloSettingsTests.From() with { EmbeddedBrokerEndpoint = new IPEndPoint(IPAddress.Loopback, _port) }, _log, maxPending);
 
     private async Task SubscribeAndLeaveAsync(string clientId, string topic)
     {
@@ -118,13 +121,6 @@ public sealed class EmbeddedBrokerServiceTests
     {
         var result = await client.PublishStringAsync("t", $"{number}", MQTTnet.Protocol.MqttQualityOfServiceLevel.AtLeastOnce, cancellationToken: Token);
         Assert.True(result.IsSuccess);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private sealed class Running(EmbeddedBrokerService broker) : IAsyncDisposable

@@ -9,7 +9,6 @@ using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streams;
 using MqttDeviceCluster.Tests.Silo.Hosting;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Silo.Health;
 
