@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using MqttDeviceCluster;
-using Orleans;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
