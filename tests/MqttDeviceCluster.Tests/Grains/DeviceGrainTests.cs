@@ -125,6 +125,9 @@ public sealed class DeviceGrainTests(DeviceClusterFixture fixture)
         await caller.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Ends(second));
 
+        // The caller has its exception at once, the silo hears of it by a message; a later answer on the same connection shows that it did.
+        await Devices.GetSnapshotAsync(id, Token);
+
         // The third command shows that the line moved on past the second, and its answer ends it.
         fixture.Mqtt.Device(id).OnCommand = command => fixture.SendAsync(id, FakeDevice.Answer(command));
         await fixture.SendAsync(id, Of(Reading(1)));

@@ -45,7 +45,7 @@ public sealed class DeviceInterruptionTests : IAsyncLifetime
     {
         var (running, waiting, wait) = await StartCallsAsync("d");
 
-        await _cluster.Client.GetGrain<IDeviceGrain>("d").Cast<IGrainManagementExtension>().DeactivateOnIdle();
+        await _cluster.Client.GetGrain<IDeviceGrain>("d").Cast<IGrainManagementExtension>().DeactivateOnIdle(Token);
 
         await AssertInterrupted(running, waiting, wait);
         Assert.Equal(Evidence.Published, (await Devices.UpdateAsync("d", [], Long with { Confirm = false }, Token)).Evidence);

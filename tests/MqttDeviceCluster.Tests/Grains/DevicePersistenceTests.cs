@@ -128,7 +128,7 @@ public sealed class DevicePersistenceTests(DeviceClusterFixture fixture)
     internal static async Task DeactivateAsync(InProcessTestCluster cluster, string id)
     {
         var grain = cluster.Client.GetGrain<IDeviceGrain>(id);
-        await grain.Cast<IGrainManagementExtension>().DeactivateOnIdle();
+        await grain.Cast<IGrainManagementExtension>().DeactivateOnIdle(Token);
         using CancellationTokenSource bound = new(TestClock.Bound);
         while (await cluster.Client.GetGrain<IManagementGrain>(0).GetActivationAddress(grain) is not null)
         {

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Newtonsoft.Json;
+using Orleans.Hosting;
 using Orleans.Serialization;
 using JsonSerializer = System.Text.Json.JsonSerializer;
 
@@ -55,8 +57,10 @@ public sealed class DeviceStateJsonTests
     [Fact]
     public void RoundTrip_DefaultGrainStorageSerializer_KeepsEverything()
     {
-        var services = new ServiceCollection().AddSerializer().BuildServiceProvider();
-        var settings = OrleansJsonSerializerSettings.GetDefaultSerializerSettings(services);
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.UseOrleansClient(static client => client.UseLocalhostClustering());
+        using var host = builder.Build();
+        var settings = OrleansJsonSerializerSettings.GetDefaultSerializerSettings(host.Services);
         foreach (var state in new[] { State, new DeviceState() })
         {
             AssertEqual(state, JsonConvert.DeserializeObject<DeviceState>(JsonConvert.SerializeObject(state, settings), settings));
