@@ -35,7 +35,7 @@ public sealed class DeviceInterruptionTests : IAsyncLifetime
         var started = Stopwatch.GetTimestamp();
         await _cluster.Silos[0].ServiceProvider.GetRequiredService<IHost>().StopAsync(Token).WaitAsync(TestClock.Bound, Token);
 
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(30));
         await AssertInterrupted(running, waiting, wait);
         Assert.Single(_mqtt.Device("d").Received);
     }
@@ -55,22 +55,10 @@ public sealed class DeviceInterruptionTests : IAsyncLifetime
     public async Task WaitForAsync_TooManyWaits_IsBusy()
     {
         using CancellationTokenSource caller = new();
+        await Devices.GetSnapshotAsync("w", Token);
         Task[] waits = [Devices.WaitForAsync("w", [new(1)], LongWait, caller.Token), Devices.WaitForAsync("w", [new(1)], LongWait, caller.Token)];
-        await Assert.ThrowsAsync<DeviceBusyException>(async () =>
-        {
-            // The two may still be on their way.
-            while (true)
-            {
-                try
-                {
-                    await Devices.WaitForAsync("w", [new(1)], new() { Timeout = TimeSpan.FromMilliseconds(50) }, Token);
-                }
-                catch (DeviceTimeoutException)
-                {
-                    Token.ThrowIfCancellationRequested();
-                }
-            }
-        });
+
+        Assert.Equal(2, (await Assert.ThrowsAsync<DeviceBusyException>(() => Devices.WaitForAsync("w", [new(1)], LongWait, Token))).Waiting);
 
         await caller.CancelAsync();
         foreach (var wait in waits)
@@ -86,7 +74,7 @@ public sealed class DeviceInterruptionTests : IAsyncLifetime
         var waiting = Devices.UpdateAsync(id, [1], Long, Token);
         var wait = Devices.WaitForAsync(id, [new(13)], LongWait, Token);
 
-        // One connection carries the calls of a client in their order: an answer to a later one shows that these two arrived.
+        // One connection carries the calls of a client to an active grain in their order: an answer to a later one shows that these two arrived.
         await Devices.GetSnapshotAsync(id, Token);
         return (running, waiting, wait);
     }

@@ -27,7 +27,7 @@ public sealed class DevicePersistenceTests(DeviceClusterFixture fixture)
             return held.Task;
         };
 
-        var call = Devices.SetPinsAsync(id, [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(20) }, Token);
+        var call = Devices.SetPinsAsync(id, [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(45) }, Token);
         await writing.Task.WaitAsync(TestClock.Bound, Token);
         Assert.Equal(PinState.High, (await Devices.GetPinAsync(id, 13, Token))?.State);
         Assert.False(call.IsCompleted);
@@ -51,7 +51,7 @@ public sealed class DevicePersistenceTests(DeviceClusterFixture fixture)
         fixture.Mqtt.Device(id).OnCommand = command => fixture.SendAsync(
             id, FakeDevice.Answer(command) with { Boot = numbered ? 1 : null, Seq = numbered ? 1 : null });
 
-        await Devices.SetPinsAsync(id, [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(30) }, Token);
+        await Devices.SetPinsAsync(id, [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(45) }, Token);
 
         Assert.Equal(3, failures);
         Assert.Equal(1, row.Writes);
