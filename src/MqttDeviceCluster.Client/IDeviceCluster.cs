@@ -6,8 +6,11 @@ namespace MqttDeviceCluster;
 /// The devices of a cluster: each call of <see cref="IDeviceGrain"/> by device id. Thread-safe; one instance serves a process.
 /// </summary>
 /// <remarks>
-/// Every call also throws <see cref="ArgumentException"/> for a device id that breaks the rules of <see cref="DeviceId.IsValid"/>,
-/// <see cref="OperationCanceledException"/> when its token is cancelled, and an Orleans exception when no silo can be reached.
+/// <para>Every call also throws <see cref="ArgumentException"/> for a device id that breaks the rules of <see cref="DeviceId.IsValid"/>,
+/// <see cref="OperationCanceledException"/> when its token is cancelled, and an Orleans exception when no silo can be reached.</para>
+/// <para>A cancelled call ends at once; the silo hears of it by a message. A command whose turn comes in that moment is still published, one
+/// that is behind another is not.</para>
+/// <para>A call whose silo never answers ends with <see cref="DeviceTimeoutException"/> a few seconds after its own timeout.</para>
 /// </remarks>
 public interface IDeviceCluster
 {

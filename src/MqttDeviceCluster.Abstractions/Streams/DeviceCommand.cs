@@ -14,6 +14,8 @@ namespace MqttDeviceCluster.Streams;
 /// <see cref="DeviceInterruptedException"/> says that it is not known (written, but the connection ended before the broker
 /// answered): the grain goes on waiting for the confirmation, or hands it to the caller when no confirmation was asked for.
 /// Anything else is logged in the silo and reaches the caller as <see cref="DeviceInterruptedException"/>.</para>
+/// <para>A command that was <see cref="Withdrawn"/> before it was sent fails with <see cref="BrokerUnavailableException"/>. When it does so within
+/// 100 ms, the caller's timeout says that nothing was published.</para>
 /// <para>A task that succeeds means that the broker took the command.</para>
 /// </remarks>
 [GenerateSerializer, Immutable, Alias("MqttDeviceCluster.DeviceCommand")]

@@ -1,0 +1,172 @@
+using System.Collections.Immutable;
+using System.Reflection;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace MqttDeviceCluster.Tests.Client;
+
+/// <summary>The facade over a grain that never answers, or answers what the test says.</summary>
+public sealed class DeviceClusterTests
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly StubGrain _grain = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private DeviceCluster Cluster() => new(StubGrainFactory.Create(_grain), _time);
+
+    [Theory]
+    [InlineData(PulseEdge.First, 10)]
+    [InlineData(PulseEdge.Return, 15)]
+    public async Task SetPinsAsync_SiloNeverAnswers_EndsAfterTimeoutPulseAndGrace(PulseEdge edge, int seconds)
+    {
+        var call = Cluster().SetPinsAsync(
+            "a", [new(13, PinState.High, TimeSpan.FromSeconds(5))], new() { PulseConfirmedBy = edge }, Token);
+
+        _time.Advance(TimeSpan.FromSeconds(seconds) - TimeSpan.FromMilliseconds(1));
+        Assert.False(call.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+
+        var timeout = await Assert.ThrowsAsync<DeviceTimeoutException>(() => call);
+        Assert.True(timeout.Published);
+        Assert.Equal([13], timeout.MissingPins);
+    }
+
+    [Fact]
+    public async Task EveryCall_SiloNeverAnswers_IsBounded()
+    {
+        var cluster = Cluster();
+        CommandOptions options = new() { Timeout = TimeSpan.FromSeconds(1) };
+        Task[] calls =
+        [
+            cluster.ConfigPinsAsync("a", [new(1, PinMode.Output)], options, Token),
+            cluster.UpdateAsync("a", default, options, Token),
+            cluster.WaitForAsync("a", [new(1)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token),
+        ];
+
+        _time.Advance(TimeSpan.FromSeconds(6));
+
+        foreach (var call in calls)
+        {
+            await Assert.ThrowsAsync<DeviceTimeoutException>(() => call);
+        }
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_GrainTimesOut_PassesTheGrainsException()
+    {
+        DeviceTimeoutException thrown = new("a", TimeSpan.FromSeconds(5), [13], published: false);
+        _grain.Command = Task.FromException<CommandResult>(thrown);
+
+        Assert.Same(thrown, await Assert.ThrowsAsync<DeviceTimeoutException>(() => Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, Token)));
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_CallerCancels_ThrowsOperationCanceled()
+    {
+        using CancellationTokenSource caller = new();
+        var call = Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, caller.Token);
+
+        await caller.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a/b")]
+    [InlineData(null)]
+    public async Task EveryCall_InvalidDeviceId_ThrowsBeforeTheGrainIsCalled(string? id)
+    {
+        var cluster = Cluster();
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => cluster.ConfigPinsAsync(id!, [new(1, PinMode.Output)], null, Token));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => cluster.SetPinsAsync(id!, [new(1, PinState.High)], null, Token));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => cluster.UpdateAsync(id!, [], null, Token));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => cluster.WaitForAsync(id!, [new()], null, Token));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => cluster.GetSnapshotAsync(id!, Token));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => cluster.GetPinAsync(id!, 1, Token));
+        Assert.Equal(0, _grain.Calls);
+    }
+
+    [Fact]
+    public async Task DefaultArray_IsRefusedExceptForUpdate()
+    {
+        var cluster = Cluster();
+        await Assert.ThrowsAsync<ArgumentException>(() => cluster.ConfigPinsAsync("a", default, null, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => cluster.SetPinsAsync("a", default, null, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => cluster.WaitForAsync("a", default, null, Token));
+        Assert.Equal(0, _grain.Calls);
+
+        _grain.Command = Task.FromResult(new CommandResult("a", Guid.Empty, [], Evidence.Observed));
+        await cluster.UpdateAsync("a", default, null, Token);
+        Assert.False(_grain.Asked.IsDefault);
+    }
+
+    [Fact]
+    public async Task GetPinAsync_ReturnsTheKnownPinOrNull()
+    {
+        PinUpdate pin = new(13, PinMode.Output, PinState.High, default);
+        _grain.Snapshot = new("a", [pin], null);
+
+        Assert.Equal(pin, await Cluster().GetPinAsync("a", 13, Token));
+        Assert.Null(await Cluster().GetPinAsync("a", 14, Token));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Cluster().GetPinAsync("a", -1, Token));
+    }
+
+    [Fact]
+    public void AddDeviceCluster_OnlyAGrainFactory_Resolves()
+    {
+        var provider = new ServiceCollection()
+            .AddSingleton(StubGrainFactory.Create(_grain)).AddDeviceCluster().AddDeviceCluster().BuildServiceProvider();
+
+        Assert.Same(provider.GetRequiredService<IDeviceCluster>(), Assert.Single(provider.GetServices<IDeviceCluster>()));
+    }
+
+    private sealed class StubGrain : IDeviceGrain
+    {
+        public int Calls { get; private set; }
+
+        public Task<CommandResult> Command { get; set; } = new TaskCompletionSource<CommandResult>().Task;
+
+        public DeviceSnapshot Snapshot { get; set; } = new("a", [], null);
+
+        public ImmutableArray<int> Asked { get; private set; }
+
+        public Task<CommandResult> ConfigPinsAsync(ImmutableArray<ConfigPin> pins, CommandOptions? options, CancellationToken cancellationToken) => Called(Command);
+
+        public Task<CommandResult> SetPinsAsync(ImmutableArray<SetPin> pins, CommandOptions? options, CancellationToken cancellationToken) => Called(Command);
+
+        public Task<CommandResult> UpdateAsync(ImmutableArray<int> pins, CommandOptions? options, CancellationToken cancellationToken)
+        {
+            Asked = pins;
+            return Called(Command);
+        }
+
+        public Task<ImmutableArray<PinUpdate>> WaitForAsync(ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken) =>
+            Called(new TaskCompletionSource<ImmutableArray<PinUpdate>>().Task);
+
+        public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken) => Called(Task.FromResult(Snapshot));
+
+        private T Called<T>(T result)
+        {
+            Calls++;
+            return result;
+        }
+    }
+
+    /// <summary>An <see cref="IGrainFactory"/> that knows one grain.</summary>
+    public class StubGrainFactory : DispatchProxy
+    {
+        private IDeviceGrain? _grain;
+
+        public static IGrainFactory Create(IDeviceGrain grain)
+        {
+            var factory = Create<IGrainFactory, StubGrainFactory>();
+            ((StubGrainFactory)(object)factory)._grain = grain;
+            return factory;
+        }
+
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) =>
+            targetMethod?.Name == nameof(IGrainFactory.GetGrain) ? _grain : throw new NotSupportedException(targetMethod?.Name);
+    }
+}

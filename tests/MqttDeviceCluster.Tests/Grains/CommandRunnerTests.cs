@@ -1,0 +1,398 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Streams;
+using static MqttDeviceCluster.Tests.Grains.Updates;
+
+namespace MqttDeviceCluster.Tests.Grains;
+
+/// <summary>The command's path without Orleans: a publish that the test plays, and a clock that it moves.</summary>
+public sealed class CommandRunnerTests
+{
+    private readonly FakeTimeProvider _time = new(TestClock.Noon);
+    private readonly Waiters _waiters = new();
+    private readonly List<DeviceCommand> _published = [];
+    private Func<DeviceCommand, Task> _publish = static _ => Task.CompletedTask;
+
+    private static CancellationToken NotInterrupted => CancellationToken.None;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private CommandRunner Runner(int maxWaiting = 64)
+    {
+        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+        return new("d", maxWaiting, _waiters, PublishAsync, _time, new DeviceMetrics(meters), NullLogger.Instance);
+
+        Task PublishAsync(DeviceCommand command)
+        {
+            _published.Add(command);
+            return _publish(command);
+        }
+    }
+
+    private static CommandRequest Set(CommandOptions? options = null) => CommandRequest.For([new SetPin(13, PinState.High)], options);
+
+    private void Receive(DeviceUpdate update)
+    {
+        _waiters.Observe(Observed(update), version: 1);
+        _waiters.Complete(storedVersion: 1);
+    }
+
+    private static DeviceUpdate High => Of(Reading(13, PinState.High));
+
+    private static Task<T> Ends<T>(Task<T> task) => task.WaitAsync(TestClock.Bound, Token);
+
+    [Fact]
+    public async Task RunAsync_DeviceAnswersBeforeThePublishReturns_IsConfirmed()
+    {
+        _publish = _ =>
+        {
+            Receive(High);
+            return Task.CompletedTask;
+        };
+
+        var result = await Ends(Runner().RunAsync(Set(), NotInterrupted, Token));
+
+        Assert.Equal(Evidence.Observed, result.Evidence);
+        Assert.Equal(PinState.High, Assert.Single(result.Updates).State);
+        Assert.Equal(_published[0].CommandId, result.CommandId);
+    }
+
+    [Fact]
+    public async Task RunAsync_MatchingUpdateBeforeTheCommand_DoesNotCount()
+    {
+        Receive(High);
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+
+        _time.Advance(CommandOptions.DefaultTimeout);
+
+        var timeout = await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(run));
+        Assert.Equal([13], timeout.MissingPins);
+        Assert.True(timeout.Published);
+        Assert.Equal("d", timeout.DeviceId);
+    }
+
+    [Fact]
+    public async Task RunAsync_UpdateAppliedButNotStored_IsNotConfirmedUntilItIs()
+    {
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+        _waiters.Observe(Observed(High), version: 5);
+        _waiters.Complete(storedVersion: 4);
+        await Task.Yield();
+        Assert.False(run.IsCompleted);
+
+        _waiters.Complete(storedVersion: 5);
+
+        await Ends(run);
+    }
+
+    [Fact]
+    public async Task RunAsync_MatchWhileThePublishIsPending_WaitsForThePublish()
+    {
+        TaskCompletionSource publish = new();
+        _publish = _ => publish.Task;
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+        Receive(High);
+        await Task.Yield();
+        Assert.False(run.IsCompleted);
+
+        publish.SetException(new DeviceOfflineException("d"));
+
+        await Assert.ThrowsAsync<DeviceOfflineException>(() => Ends(run));
+    }
+
+    [Fact]
+    public async Task RunAsync_EchoWhileThePublishIsPending_ProvesIt()
+    {
+        TaskCompletionSource publish = new();
+        _publish = _ => publish.Task;
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+        Receive(High with { CommandId = _published[0].CommandId });
+
+        Assert.Equal(Evidence.Echoed, (await Ends(run)).Evidence);
+    }
+
+    [Fact]
+    public async Task RunAsync_PublishHangs_EndsAtTheTimeoutAndWithdrawsTheCommand()
+    {
+        _publish = static _ => new TaskCompletionSource().Task;
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+
+        _time.Advance(CommandOptions.DefaultTimeout);
+        Assert.True(_published[0].Withdrawn.IsCancellationRequested);
+        await AdvanceUntilDone(run);
+
+        Assert.True((await Assert.ThrowsAsync<DeviceTimeoutException>(() => run)).Published);
+    }
+
+    [Fact]
+    public async Task RunAsync_WithdrawnCommandWasNeverSent_TimeoutSaysSo()
+    {
+        _publish = static async command =>
+        {
+            TaskCompletionSource withdrawn = new();
+            await using (command.Withdrawn.Register(withdrawn.SetResult))
+            {
+                await withdrawn.Task;
+            }
+
+            throw new BrokerUnavailableException("d", "withdrawn", refused: false);
+        };
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+
+        _time.Advance(CommandOptions.DefaultTimeout);
+        await AdvanceUntilDone(run);
+
+        Assert.False((await Assert.ThrowsAsync<DeviceTimeoutException>(() => run)).Published);
+    }
+
+    [Fact]
+    public async Task RunAsync_PublishFailsAfterTheCallerLeft_HarmsNobody()
+    {
+        TaskCompletionSource publish = new();
+        _publish = _ => publish.Task;
+        using CancellationTokenSource caller = new();
+        var runner = Runner();
+        var run = runner.RunAsync(Set(), NotInterrupted, caller.Token);
+        await caller.CancelAsync();
+        await AdvanceUntilDone(run);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run);
+
+        publish.SetException(new InvalidOperationException("late"));
+        _publish = static _ => Task.CompletedTask;
+        var next = runner.RunAsync(Set(), NotInterrupted, Token);
+        Receive(High);
+
+        await Ends(next);
+    }
+
+    [Fact]
+    public async Task RunAsync_OfflineOrBrokerAway_PassesAsItIsAndFreesTheLine()
+    {
+        var runner = Runner();
+        _publish = static _ => throw new DeviceOfflineException("d");
+        await Assert.ThrowsAsync<DeviceOfflineException>(() => Ends(runner.RunAsync(Set(), NotInterrupted, Token)));
+
+        _publish = static async _ =>
+        {
+            await Task.Yield();
+            throw new BrokerUnavailableException("d", "quota", refused: true);
+        };
+        var refused = await Assert.ThrowsAsync<BrokerUnavailableException>(() => Ends(runner.RunAsync(Set(), NotInterrupted, Token)));
+        Assert.True(refused.Refused);
+
+        _publish = static _ => Task.CompletedTask;
+        var next = runner.RunAsync(Set(), NotInterrupted, Token);
+        Receive(High);
+        await Ends(next);
+    }
+
+    [Fact]
+    public async Task RunAsync_ForeignPublishFailure_BecomesOursWithoutAnInnerException()
+    {
+        _publish = static _ => throw new FormatException("of a library");
+
+        var interrupted = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(Runner().RunAsync(Set(), NotInterrupted, Token)));
+
+        Assert.True(interrupted.Published);
+        Assert.Null(interrupted.InnerException);
+    }
+
+    [Fact]
+    public async Task RunAsync_PublishOutcomeUnknown_GoesOnWaitingForTheDevice()
+    {
+        _publish = static _ => throw new DeviceInterruptedException("d", "link lost", published: true);
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+
+        Receive(High);
+
+        Assert.Equal(Evidence.Observed, (await Ends(run)).Evidence);
+    }
+
+    [Fact]
+    public async Task RunAsync_PublishOutcomeUnknownAndNoConfirmationAsked_SaysSo()
+    {
+        _publish = static _ => throw new DeviceInterruptedException("d", "link lost", published: true);
+
+        var unknown = await Assert.ThrowsAsync<DeviceInterruptedException>(
+            () => Ends(Runner().RunAsync(Set(new() { Confirm = false }), NotInterrupted, Token)));
+
+        Assert.True(unknown.Published);
+    }
+
+    [Fact]
+    public async Task RunAsync_NoConfirmationAsked_ReturnsPublished()
+    {
+        var result = await Ends(Runner().RunAsync(Set(new() { Confirm = false }), NotInterrupted, Token));
+
+        Assert.Equal(Evidence.Published, result.Evidence);
+        Assert.Empty(result.Updates);
+    }
+
+    [Fact]
+    public async Task RunAsync_NoConfirmationAskedAndPublishHangs_EndsAtTheTimeout()
+    {
+        _publish = static _ => new TaskCompletionSource().Task;
+        var run = Runner().RunAsync(Set(new() { Confirm = false }), NotInterrupted, Token);
+
+        _time.Advance(CommandOptions.DefaultTimeout);
+        await AdvanceUntilDone(run);
+
+        await Assert.ThrowsAsync<DeviceTimeoutException>(() => run);
+    }
+
+    [Fact]
+    public async Task RunAsync_TimeRunsOutInLine_IsNeverPublished()
+    {
+        var runner = Runner();
+        var first = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(60) }), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(1) }), NotInterrupted, Token);
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var timeout = await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(second));
+        Receive(High);
+        await Ends(first);
+
+        Assert.False(timeout.Published);
+        Assert.Equal([13], timeout.MissingPins);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_WaitInLine_CountsIntoTheTimeout()
+    {
+        var runner = Runner();
+        var first = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(4) }), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(), NotInterrupted, Token);
+        _time.Advance(TimeSpan.FromSeconds(4));
+        await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(first));
+        await Until(() => _published.Count == 2);
+
+        Assert.Equal(TestClock.Noon + CommandOptions.DefaultTimeout, _published[1].Deadline);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.True((await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(second))).Published);
+    }
+
+    [Fact]
+    public async Task RunAsync_LineFull_IsBusyAtOnceAndNothingIsPublished()
+    {
+        var runner = Runner(maxWaiting: 1);
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(), NotInterrupted, Token);
+
+        var busy = await Assert.ThrowsAsync<DeviceBusyException>(() => runner.RunAsync(Set(), NotInterrupted, Token));
+
+        Assert.Equal(1, busy.Waiting);
+        Assert.Single(_published);
+        Receive(High);
+        await Ends(first);
+        await Until(() => _published.Count == 2);
+        Receive(High);
+        await Ends(second);
+    }
+
+    [Fact]
+    public async Task RunAsync_CallerCancelsInLine_IsNeverPublished()
+    {
+        var runner = Runner();
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        using CancellationTokenSource caller = new();
+        var second = runner.RunAsync(Set(), NotInterrupted, caller.Token);
+
+        await caller.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Ends(second));
+        Receive(High);
+        await Ends(first);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_Interrupted_EndsTheRunningAndTheWaitingWithWhatIsKnown()
+    {
+        var runner = Runner();
+        using CancellationTokenSource silo = new();
+        var first = runner.RunAsync(Set(), silo.Token, Token);
+        var second = runner.RunAsync(Set(), silo.Token, Token);
+
+        await silo.CancelAsync();
+
+        Assert.True((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(first))).Published);
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(second))).Published);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_PulseConfirmedByItsWayBack_WaitsThePulseLongerButExpiresWithTheTimeout()
+    {
+        var run = Runner().RunAsync(
+            CommandRequest.For(
+                [new SetPin(13, PinState.High, TimeSpan.FromSeconds(10))],
+                new() { PulseConfirmedBy = PulseEdge.Return, Timeout = TimeSpan.FromSeconds(2) }),
+            NotInterrupted,
+            Token);
+
+        Assert.Equal(TestClock.Noon.AddSeconds(2), _published[0].Deadline);
+        _time.Advance(TimeSpan.FromSeconds(11));
+        Receive(Of(Reading(13, PinState.Low)));
+
+        Assert.Equal(PinState.Low, Assert.Single((await Ends(run)).Updates).State);
+    }
+
+    [Fact]
+    public async Task RunAsync_PulseWithoutItsWayBack_EndsAfterTimeoutAndPulse()
+    {
+        var run = Runner().RunAsync(
+            CommandRequest.For(
+                [new SetPin(13, PinState.High, TimeSpan.FromSeconds(10))],
+                new() { PulseConfirmedBy = PulseEdge.Return, Timeout = TimeSpan.FromSeconds(2) }),
+            NotInterrupted,
+            Token);
+
+        _time.Advance(TimeSpan.FromSeconds(12));
+
+        await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(run));
+    }
+
+    [Fact]
+    public async Task RunAsync_AfterManyCommands_LeavesNobodyInTheLine()
+    {
+        var runner = Runner(maxWaiting: 200);
+        var order = new List<int>();
+        var runs = Enumerable.Range(0, 100).Select(i => runner.RunAsync(
+            CommandRequest.For([i], null), NotInterrupted, Token)).ToArray();
+        for (var i = 0; i < runs.Length; i++)
+        {
+            await Until(() => _published.Count == i + 1);
+            order.Add(Assert.IsType<UpdateCommand>(_published[i]).Pins[0]);
+            Receive(Of(Reading(i)));
+            await Ends(runs[i]);
+        }
+
+        Assert.Equal(Enumerable.Range(0, 100), order);
+    }
+
+    /// <summary>Moves the clock in small steps: the grace of a withdrawn publish starts some time after the timeout.</summary>
+    private async Task AdvanceUntilDone(Task task)
+    {
+        using CancellationTokenSource bound = new(TestClock.Bound);
+        while (!task.IsCompleted)
+        {
+            bound.Token.ThrowIfCancellationRequested();
+            _time.Advance(TimeSpan.FromMilliseconds(50));
+            await Task.Yield();
+        }
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        using CancellationTokenSource bound = new(TestClock.Bound);
+        while (!condition())
+        {
+            bound.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+}
