@@ -16,13 +16,14 @@ internal static class TestCertificates
         authorityRequest.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
         using var authority = authorityRequest.CreateSelfSigned(now.AddDays(-1), now.AddDays(2));
 
-        using var serverKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        CertificateRequest serverRequest = new($"CN={hostName}", serverKey, HashAlgorithmName.SHA256);
+        using var serverKey = RSA.Create(2048);
+        CertificateRequest serverRequest = new($"CN={hostName}", serverKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         SubjectAlternativeNameBuilder names = new();
         names.AddDnsName(hostName);
         serverRequest.CertificateExtensions.Add(names.Build());
         serverRequest.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], false));
-        using var server = serverRequest.Create(authority, now.AddDays(-1), now.AddDays(1), [1, 2, 3, 4]);
+        using var server = serverRequest.Create(
+            authority.SubjectName, X509SignatureGenerator.CreateForECDsa(authorityKey), now.AddDays(-1), now.AddDays(1), [1, 2, 3, 4]);
 
         File.WriteAllText(Path.Combine(directory, "ca.pem"), authority.ExportCertificatePem());
         File.WriteAllText(Path.Combine(directory, "server.pem"), server.ExportCertificatePem());
