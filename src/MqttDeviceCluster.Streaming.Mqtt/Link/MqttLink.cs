@@ -83,7 +83,7 @@ internal sealed class MqttLink : IAsyncDisposable
                 ? exception
                 : timeout.IsCancellationRequested
                     ? new MqttConnectException(MqttConnectFailure.Timeout, $"no answer within {settings.ConnectTimeout.TotalSeconds:0.###} s", 0, exception)
-                    : new MqttConnectException(MqttConnectFailure.Network, Text(exception), 0, exception);
+                    : new MqttConnectException(MqttConnectFailure.Network, transport.CertificateProblem ?? Text(exception), 0, exception);
         }
     }
 
@@ -273,6 +273,7 @@ internal sealed class MqttLink : IAsyncDisposable
     {
         if (_ended.TrySetResult(end))
         {
+            _writer.Stop();
             _watchdog?.Dispose();
             _client.Dispose();
             _transport.Dispose();

@@ -21,6 +21,9 @@ internal sealed class MqttLinkWriter(ILowLevelMqttClient client, MqttTransport t
     /// <summary>Names who is asked for messages to publish.</summary>
     public void SetSource(IMqttPublishSource source) => _source = source;
 
+    /// <summary>The connection has ended: nobody is asked any more, so that what still waits stays unsent.</summary>
+    public void Stop() => _source = null;
+
     /// <summary>Writes a packet. The task ends when it is in the socket; it never ends if the connection does before.</summary>
     public Task WriteAsync(MqttPacket packet)
     {
@@ -75,7 +78,7 @@ internal sealed class MqttLinkWriter(ILowLevelMqttClient client, MqttTransport t
     {
         List<TaskCompletionSource>? written = null;
         var atMostOnce = 0;
-        var source = _source;
+        IMqttPublishSource? source = null;
         while (true)
         {
             if (_items.TryDequeue(out var item))
@@ -86,9 +89,10 @@ internal sealed class MqttLinkWriter(ILowLevelMqttClient client, MqttTransport t
                     (written ??= []).Add(item.Written);
                 }
             }
-            else if (source is not null && source.TryTake(out var publish))
+            else if (_source is { } current && current.TryTake(out var publish))
             {
                 await client.SendAsync(MqttPackets.Publish(publish), CancellationToken.None).ConfigureAwait(false);
+                source = current;
                 atMostOnce += publish.PacketId == 0 ? 1 : 0;
             }
             else

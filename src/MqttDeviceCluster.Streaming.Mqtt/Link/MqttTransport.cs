@@ -30,6 +30,9 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
 
     public MqttClientOptions Options { get; }
 
+    /// <summary>Gets what is wrong with the broker's certificate, if that was looked at and refused.</summary>
+    public string? CertificateProblem { get; private set; }
+
     /// <summary>From now on writes are held until <see cref="FlushAsync"/>.</summary>
     public void HoldWrites() => _stream?.HoldWrites = true;
 
@@ -93,6 +96,7 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
         };
         if (_settings.CertificateAuthorityFile is not { } file)
         {
+            options.CertificateValidationHandler = check => IsAccepted(check.SslPolicyErrors);
             return options;
         }
 
@@ -114,23 +118,34 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
 
         if (webSocket)
         {
-            options.CertificateValidationHandler = check => IsTrusted(check, trusted);
+            options.CertificateValidationHandler = check => IsAccepted(Check(check, trusted));
         }
         else
         {
             options.TrustChain = trusted;
+            options.CertificateValidationHandler = check => IsAccepted(check.SslPolicyErrors);
         }
 
         return options;
     }
 
-    // MQTTnet does not pass a trust chain on to its WebSocket. The host name stays checked: any error but the chain's is final.
-    private static bool IsTrusted(MqttClientCertificateValidationEventArgs check, X509Certificate2Collection trusted)
+    // As strict as without a handler; only that a refusal can be explained.
+    private bool IsAccepted(SslPolicyErrors errors)
     {
-        if ((check.SslPolicyErrors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
-            || check.Certificate is not X509Certificate2 certificate)
+        CertificateProblem =
+            errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable) ? "the broker shows no certificate"
+            : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "the broker's certificate is for another host name"
+            : errors != SslPolicyErrors.None ? "the broker's certificate is not trusted"
+            : null;
+        return errors == SslPolicyErrors.None;
+    }
+
+    // MQTTnet does not pass a trust chain on to its WebSocket: the chain is built again with ours. All other errors stay.
+    private static SslPolicyErrors Check(MqttClientCertificateValidationEventArgs check, X509Certificate2Collection trusted)
+    {
+        if (check.Certificate is not X509Certificate2 certificate)
         {
-            return false;
+            return check.SslPolicyErrors | SslPolicyErrors.RemoteCertificateNotAvailable;
         }
 
         using X509Chain chain = new();
@@ -144,6 +159,7 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
             chain.ChainPolicy.ExtraStore.Add(element.Certificate);
         }
 
-        return chain.Build(certificate);
+        var others = check.SslPolicyErrors & ~SslPolicyErrors.RemoteCertificateChainErrors;
+        return chain.Build(certificate) ? others : others | SslPolicyErrors.RemoteCertificateChainErrors;
     }
 }
