@@ -26,7 +26,10 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
 
     public IDeviceCluster Cluster => this;
 
-    public async Task<(int ExitCode, string Output, string Error)> RunAsync(string line, int? terminalWidth = null, CancellationToken token = default)
+    public Task<(int ExitCode, string Output, string Error)> RunAsync(string line, int? terminalWidth = null) =>
+        RunUntilAsync(line, terminalWidth, TestContext.Current.CancellationToken);
+
+    public async Task<(int ExitCode, string Output, string Error)> RunUntilAsync(string line, int? terminalWidth, CancellationToken token)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };

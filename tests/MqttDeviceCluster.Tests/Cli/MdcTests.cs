@@ -251,7 +251,7 @@ public sealed class MdcTests
                 token.ThrowIfCancellationRequested();
             },
         };
-        var (code, output, error) = await cluster.RunAsync($"set {Id} 13=high", token: source.Token);
+        var (code, output, error) = await cluster.RunUntilAsync($"set {Id} 13=high", null, source.Token);
         Assert.Equal((130, "", "mdc: cancelled; what was already sent may still take effect\n"), (code, output, error));
         Assert.True(told.Task.IsCompleted);
     }
@@ -275,7 +275,7 @@ public sealed class MdcTests
         {
             RedirectStandardError = true, RedirectStandardOutput = true,
         };
-        start.ArgumentList.Add(typeof(MqttDeviceCluster.Cli.Mdc).Assembly.Location);
+        start.ArgumentList.Add(MdcPath());
         foreach (var argument in (string[])["show", Id, "--gateway", "127.0.0.1:1"])
         {
             start.ArgumentList.Add(argument);
@@ -288,5 +288,17 @@ public sealed class MdcTests
         var error = process.StandardError.ReadToEndAsync(timeout.Token);
         await process.WaitForExitAsync(timeout.Token);
         Assert.Equal((5, "", $"mdc: no cluster at 127.0.0.1:1: Connection refused{Environment.NewLine}"), (process.ExitCode, await output, await error));
+    }
+
+    /// <summary>
+    /// The program as it is built for itself: beside the tests it lacks the packages that ASP.NET Core brings to them.
+    /// </summary>
+    private static string MdcPath()
+    {
+        var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        var root = output.Parent!.Parent!.Parent!.Parent!.Parent!.FullName;
+        var path = Path.Combine(root, "src", "MqttDeviceCluster.Cli", "bin", output.Parent.Name, output.Name, "mdc.dll");
+        Assert.True(File.Exists(path), $"{path} is missing");
+        return path;
     }
 }

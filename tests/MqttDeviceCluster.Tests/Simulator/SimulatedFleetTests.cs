@@ -66,9 +66,13 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
         {
             await using var fleet = await StartAsync(new() { Split = UpdateSplit.Random }, o => o with { Seed = 1 });
             var pins = string.Join(',', Enumerable.Range(0, 20).Select(pin => $$"""{"pin":{{pin}},"state":1}"""));
-            await _broker.SendAsync(Id, "set", $"[{pins}]");
+            for (var command = 0; command < 3; command++)
+            {
+                await _broker.SendAsync(Id, "set", $"[{pins}]");
+            }
+
             List<string> updates = [];
-            while (updates.Sum(update => update.Split("\"pin\"").Length - 1) < 20)
+            while (updates.Sum(update => update.Split("\"pin\"").Length - 1) < 60)
             {
                 updates.Add(await _broker.NextPayloadAsync());
             }
@@ -77,7 +81,7 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
         }
 
         Assert.Equal(runs[0], runs[1]);
-        Assert.True(runs[0].Length > 1);
+        Assert.True(runs[0].Length > 3);
     }
 
     [Theory]
