@@ -1,0 +1,88 @@
+using System.Collections.Immutable;
+using MqttDeviceCluster.Cli;
+using MqttDeviceCluster.Cli.Connection;
+
+namespace MqttDeviceCluster.Tests.Cli;
+
+/// <summary>A cluster that answers as it is told, and remembers what it was asked.</summary>
+internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterConnection
+{
+    public static readonly DateTimeOffset Now = new(2026, 3, 4, 5, 6, 7, 89, TimeSpan.Zero);
+
+    public Exception? Failure { get; init; }
+
+    public Func<CancellationToken, Task>? Before { get; init; }
+
+    public Evidence Evidence { get; init; } = Evidence.Observed;
+
+    public DeviceSnapshot? Snapshot { get; init; }
+
+    public ImmutableArray<PinUpdate> Updates { get; init; } =
+        [new(13, PinMode.Output, PinState.Low, Now), new(7, null, (PinState)512, Now), new(104, (PinMode)77, null, Now)];
+
+    public List<object?> Asked { get; } = [];
+
+    public ClusterSettings? Settings { get; private set; }
+
+    public IDeviceCluster Cluster => this;
+
+    public Task<(int ExitCode, string Output, string Error)> RunAsync(string line, int? terminalWidth = null) =>
+        RunUntilAsync(line, terminalWidth, TestContext.Current.CancellationToken);
+
+    public async Task<(int ExitCode, string Output, string Error)> RunUntilAsync(string line, int? terminalWidth, CancellationToken token)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var error = new StringWriter { NewLine = "\n" };
+        var environment = new CliEnvironment { Output = output, Error = error, TerminalWidth = terminalWidth, Connector = this };
+        var code = await Mdc.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment, token);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    public Task<IClusterConnection> ConnectAsync(ClusterSettings settings, CancellationToken cancellationToken)
+    {
+        Settings = settings;
+        return Failure is NoClusterException ? throw Failure : Task.FromResult<IClusterConnection>(this);
+    }
+
+    public Task<CommandResult> ConfigPinsAsync(
+        string deviceId, ImmutableArray<ConfigPin> pins, CommandOptions? options = null, CancellationToken cancellationToken = default) =>
+        CommandAsync(deviceId, pins, options, cancellationToken);
+
+    public Task<CommandResult> SetPinsAsync(
+        string deviceId, ImmutableArray<SetPin> pins, CommandOptions? options = null, CancellationToken cancellationToken = default) =>
+        CommandAsync(deviceId, pins, options, cancellationToken);
+
+    public Task<CommandResult> UpdateAsync(
+        string deviceId, ImmutableArray<int> pins, CommandOptions? options = null, CancellationToken cancellationToken = default) =>
+        CommandAsync(deviceId, pins, options, cancellationToken);
+
+    public async Task<ImmutableArray<PinUpdate>> WaitForAsync(
+        string deviceId, ImmutableArray<PinFilter> filters, WaitOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        await CommandAsync(deviceId, filters, options, cancellationToken);
+        return Updates;
+    }
+
+    public async Task<DeviceSnapshot> GetSnapshotAsync(string deviceId, CancellationToken cancellationToken = default)
+    {
+        await CommandAsync(deviceId, ImmutableArray<int>.Empty, null, cancellationToken);
+        return Snapshot ?? new DeviceSnapshot(deviceId, Updates, Now);
+    }
+
+    public Task<PinUpdate?> GetPinAsync(string deviceId, int pin, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async Task<CommandResult> CommandAsync<T>(string deviceId, ImmutableArray<T> pins, object? options, CancellationToken token)
+    {
+        Asked.AddRange([deviceId, .. pins.Cast<object?>(), options]);
+        if (Before is not null)
+        {
+            await Before(token);
+        }
+
+        return Failure is null
+            ? new CommandResult(deviceId, Guid.Empty, Evidence == Evidence.Published ? [] : Updates, Evidence)
+            : throw Failure;
+    }
+}
