@@ -1,11 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using MqttDeviceCluster.Streams;
-using MqttDeviceCluster.Tests.Grains;
-using Orleans.Hosting;
-using Orleans.Providers.Streams.Common;
-using Orleans.Runtime;
-using Orleans.Storage;
 using Orleans.Streams;
 using Orleans.TestingHost;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics.Metrics;
 using MqttDeviceCluster.Streams;
 using static MqttDeviceCluster.Tests.Grains.Updates;
 
@@ -124,12 +125,14 @@ public sealed class DeviceGrainTests(DeviceClusterFixture fixture)
         using CancellationTokenSource caller = new();
         var second = Devices.SetPinsAsync(id, [new(13, PinState.High)], options, caller.Token);
         var third = Devices.UpdateAsync(id, [3], options, Token);
+        TaskCompletionSource heard = new();
+        using var listener = ListenForCancelledSets(heard);
 
         await caller.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Ends(second));
 
-        // The caller has its exception at once, the silo hears of it by a message; a later answer on the same connection shows that it did.
-        await Devices.GetSnapshotAsync(id, Token);
+        // The caller has its exception at once, the silo hears of it by a message: its metric says when.
+        await heard.Task.WaitAsync(TestClock.Bound, Token);
 
         // The third command shows that the line moved on past the second, and its answer ends it.
         fixture.Mqtt.Device(id).OnCommand = command => fixture.SendAsync(id, FakeDevice.Answer(command));
@@ -284,6 +287,30 @@ public sealed class DeviceGrainTests(DeviceClusterFixture fixture)
 
         Assert.True(snapshot.Pins.IsEmpty);
         Assert.Null(snapshot.LastSeen);
+    }
+
+    private static MeterListener ListenForCancelledSets(TaskCompletionSource heard)
+    {
+        MeterListener listener = new()
+        {
+            InstrumentPublished = static (instrument, self) =>
+            {
+                if (instrument.Name == DeviceInstruments.Commands)
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        {
+            var values = tags.ToArray().Select(static tag => tag.Value as string).ToArray();
+            if (values.Contains("set") && values.Contains("cancelled"))
+            {
+                heard.TrySetResult();
+            }
+        });
+        listener.Start();
+        return listener;
     }
 
     private Task<ImmutableArray<PinUpdate>> UntilKnown(string id, int pin, PinState state) => Devices.WaitForAsync(

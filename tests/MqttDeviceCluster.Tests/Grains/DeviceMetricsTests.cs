@@ -35,9 +35,9 @@ public sealed class DeviceMetricsTests
         listener.Start();
 
         var thrown = await Assert.ThrowsAnyAsync<Exception>(
-            () => metrics.MeasureAsync<int>("set", static _ => "", () => Task.FromException<int>(failure)));
+            () => metrics.MeasureAsync<int>("test", static _ => "", () => Task.FromException<int>(failure)));
 
         Assert.Same(failure, thrown);
-        Assert.Equal([new(DeviceInstruments.KindTag, "set"), new(DeviceInstruments.OutcomeTag, outcome)], tags);
+        Assert.Equal([new(DeviceInstruments.KindTag, "test"), new(DeviceInstruments.OutcomeTag, outcome)], tags);
     }
 }

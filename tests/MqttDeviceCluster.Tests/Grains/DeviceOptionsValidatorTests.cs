@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Grains;
 
@@ -13,7 +12,10 @@ public sealed class DeviceOptionsValidatorTests
     {
         DeviceOptionsValidator validator = new(Options.Create(new DeviceOptions
         {
-            MaxWaitingCommands = 0, MaxConcurrentWaits = 65537, MaxPins = -3, LastSeenWriteInterval = TimeSpan.Zero,
+            MaxWaitingCommands = 0,
+            MaxConcurrentWaits = 65537,
+            MaxPins = -3,
+            LastSeenWriteInterval = TimeSpan.Zero,
         }));
 
         var exception = Assert.Throws<OrleansConfigurationException>(validator.ValidateConfiguration);

@@ -1,7 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
-using MqttDeviceCluster.Streams;
 using Orleans.Core.Internal;
-using Orleans.Runtime;
 using Orleans.TestingHost;
 using static MqttDeviceCluster.Tests.Grains.Updates;
 

@@ -3,7 +3,6 @@ using System.Text.Json.Serialization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Newtonsoft.Json;
-using Orleans.Hosting;
 using Orleans.Serialization;
 using JsonSerializer = System.Text.Json.JsonSerializer;
 

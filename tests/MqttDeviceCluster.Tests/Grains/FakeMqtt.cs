@@ -2,8 +2,6 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Streams;
 using Orleans.Providers;
-using Orleans.Providers.Streams.Common;
-using Orleans.Runtime;
 using Orleans.Streams;
 
 namespace MqttDeviceCluster.Tests.Grains;
