@@ -168,7 +168,8 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
 
         var expiring = await publisher.PublishAsync("in/a", new MqttOutgoingMessage
         {
-            Payload = "x"u8.ToArray(), ExpiresAt = TimeProvider.System.GetUtcNow().AddMilliseconds(300),
+            Payload = "x"u8.ToArray(),
+            ExpiresAt = TimeProvider.System.GetUtcNow().AddMilliseconds(300),
         });
         Assert.Equal(MqttPublishOutcome.Unknown, expiring.Outcome);
 
@@ -296,7 +297,9 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
                 sink.EveryThousand.Reader.TryRead(out _);
                 MqttLinkSettings settings = new()
                 {
-                    Broker = MqttConnectionString.Parse(broker.ConnectionString), ClientId = "session", SessionExpiry = TimeSpan.FromHours(1),
+                    Broker = MqttConnectionString.Parse(broker.ConnectionString),
+                    ClientId = "session",
+                    SessionExpiry = TimeSpan.FromHours(1),
                 };
                 await using (await MqttLink.ConnectAsync(settings, TimeProvider.System, CancellationToken.None))
                 {

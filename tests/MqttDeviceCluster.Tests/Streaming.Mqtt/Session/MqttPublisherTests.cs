@@ -189,11 +189,14 @@ public sealed class MqttPublisherTests : IAsyncDisposable
         var quality = await ResultAsync(_publisher!.PublishAsync("t", Message("x")));
         var retain = await ResultAsync(_publisher.PublishAsync("t", new MqttOutgoingMessage
         {
-            Payload = default, QualityOfService = MqttQualityOfService.AtMostOnce, Retain = true,
+            Payload = default,
+            QualityOfService = MqttQualityOfService.AtMostOnce,
+            Retain = true,
         }));
         var size = await ResultAsync(_publisher.PublishAsync("t", new MqttOutgoingMessage
         {
-            Payload = new byte[50], QualityOfService = MqttQualityOfService.AtMostOnce,
+            Payload = new byte[50],
+            QualityOfService = MqttQualityOfService.AtMostOnce,
         }));
 
         Assert.Equal((MqttPublishOutcome.NotSent, "the broker takes QoS 0 at most"), Short(quality));
