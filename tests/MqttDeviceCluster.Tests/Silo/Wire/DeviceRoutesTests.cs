@@ -18,9 +18,9 @@ public sealed class DeviceRoutesTests
                 (DeviceStreams.Update, "device/{key}/pin/get"),
             ],
             routes.Select(route => (route.StreamNamespace, route.TopicTemplate)));
-        Assert.Equal(
-            [typeof(ConfigPinsCommand), typeof(SetPinsCommand), typeof(UpdateCommand)],
-            routes.OfType<MqttOutgoingRoute>().Select(route => route.EventType));
+        Assert.IsType<MqttOutgoingRoute<ConfigPinsCommand>>(routes[1]);
+        Assert.IsType<MqttOutgoingRoute<SetPinsCommand>>(routes[2]);
+        Assert.IsType<MqttOutgoingRoute<UpdateCommand>>(routes[3]);
         Assert.Equal(MqttQualityOfService.AtLeastOnce, Assert.Single(routes.OfType<MqttIncomingRoute>()).QualityOfService);
     }
 }
