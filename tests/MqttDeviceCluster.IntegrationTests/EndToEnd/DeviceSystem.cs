@@ -3,7 +3,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
-using Orleans.Hosting;
 
 namespace MqttDeviceCluster.IntegrationTests.EndToEnd;
 

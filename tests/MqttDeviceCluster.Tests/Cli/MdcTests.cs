@@ -273,7 +273,8 @@ public sealed class MdcTests
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
-            RedirectStandardError = true, RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
         };
         start.ArgumentList.Add(MdcPath());
         foreach (var argument in (string[])["show", Id, "--gateway", "127.0.0.1:1"])

@@ -1,7 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
-using MQTTnet;
 using MqttDeviceCluster.Simulator;
+using MQTTnet;
 
 namespace MqttDeviceCluster.Tests.Simulator;
 
@@ -327,7 +327,10 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
     {
         var exception = Assert.Throws<ArgumentException>(() => new SimulatedFleet(new()
         {
-            Broker = new Uri("http://x"), Count = 0, QualityOfService = 2, Behavior = new() { Copies = 0 },
+            Broker = new Uri("http://x"),
+            Count = 0,
+            QualityOfService = 2,
+            Behavior = new() { Copies = 0 },
         }));
         Assert.Contains("Broker", exception.Message, StringComparison.Ordinal);
         Assert.Contains("Count", exception.Message, StringComparison.Ordinal);
@@ -339,7 +342,10 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
     {
         var options = new SimulatedFleetOptions
         {
-            Broker = _broker.Uri, Ids = [Id], Behavior = behavior ?? DeviceBehavior.Default, Reconnect = ReconnectPolicy.Never,
+            Broker = _broker.Uri,
+            Ids = [Id],
+            Behavior = behavior ?? DeviceBehavior.Default,
+            Reconnect = ReconnectPolicy.Never,
         };
         var fleet = new SimulatedFleet(change?.Invoke(options) ?? options, timeProvider: _time);
         await fleet.StartAsync(Token);
