@@ -45,7 +45,7 @@ public sealed class DeviceTimeoutException : TimeoutException
 
     private static string CreateMessage(string deviceId, TimeSpan waited, ImmutableArray<int> missingPins, bool published)
     {
-        var seconds = waited.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
+        var seconds = waited.TotalSeconds.ToString("0.##", CultureInfo.InvariantCulture);
         if (!published)
         {
             return $"The time of the command to device '{deviceId}' ran out after {seconds} s, before it was sent. Nothing happened.";

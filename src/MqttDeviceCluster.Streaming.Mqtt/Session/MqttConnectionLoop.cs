@@ -149,7 +149,15 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     protected void SetOnline()
     {
-        LogOnline(_role, Broker, _failures);
+        if (_failures == 0)
+        {
+            LogOnline(_role, Broker);
+        }
+        else
+        {
+            LogOnlineAgain(_role, Broker, _failures);
+        }
+
         _failures = 0;
         SetState(MqttConnectionState.Online, null);
     }
@@ -287,8 +295,11 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         ConnectTimeout = _options.ConnectTimeout,
     });
 
-    [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online, after {Failures} failures.")]
-    private partial void LogOnline(string role, MqttConnectionString broker, int failures);
+    [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online.")]
+    private partial void LogOnline(string role, MqttConnectionString broker);
+
+    [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online again, after {Failures} failures.")]
+    private partial void LogOnlineAgain(string role, MqttConnectionString broker, int failures);
 
     [LoggerMessage(LogLevel.Warning, "There is no MQTT connection ({Role}) to {Broker}: {Reason}. Attempt {Attempt}; it is tried again for ever.")]
     private partial void LogNotConnected(string role, MqttConnectionString broker, string reason, int attempt);

@@ -44,7 +44,7 @@ public sealed class SqliteKillTests
     }
 
     /// <summary>The process that is killed. It never ends by itself, hence explicit: only the test above starts it.</summary>
-    [Fact(Explicit = true)]
+    [Fact(Explicit = true), Trait("Category", "Child")]
     public async Task Child_WritesUntilItIsKilled()
     {
         var path = Environment.GetEnvironmentVariable(PathVariable);
