@@ -12,13 +12,15 @@ public sealed class DeviceClusterFixture : IAsyncLifetime
 
     public FakeStorage Storage { get; } = new();
 
+    public CallLog Calls { get; } = new();
+
     public InProcessTestCluster Cluster { get; private set; } = null!;
 
     public IDeviceCluster Devices { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        Cluster = Build(2, Mqtt, Storage, memoryStorage: false);
+        Cluster = Build(2, Mqtt, Storage, memoryStorage: false, calls: Calls);
         await Cluster.DeployAsync();
         Devices = Cluster.Client.ServiceProvider.GetRequiredService<IDeviceCluster>();
     }
@@ -42,12 +44,17 @@ public sealed class DeviceClusterFixture : IAsyncLifetime
 
     public static string NewDevice() => $"device-{Guid.NewGuid():N}";
 
-    internal static InProcessTestCluster Build(short silos, FakeMqtt mqtt, FakeStorage storage, bool memoryStorage, Action<DeviceOptions>? configure = null)
+    internal static InProcessTestCluster Build(short silos, FakeMqtt mqtt, FakeStorage storage, bool memoryStorage, Action<DeviceOptions>? configure = null, CallLog? calls = null)
     {
         InProcessTestClusterBuilder builder = new(silos);
         builder.ConfigureSilo((_, silo) =>
         {
             silo.Services.AddSingleton(mqtt).AddSingleton(storage);
+            if (calls is not null)
+            {
+                silo.AddIncomingGrainCallFilter(calls);
+            }
+
             if (memoryStorage)
             {
                 silo.AddMemoryGrainStorageAsDefault();

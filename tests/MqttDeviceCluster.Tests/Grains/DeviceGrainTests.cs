@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Diagnostics.Metrics;
 using MqttDeviceCluster.Streams;
 using static MqttDeviceCluster.Tests.Grains.Updates;
 
@@ -124,15 +123,14 @@ public sealed class DeviceGrainTests(DeviceClusterFixture fixture)
         await Until(() => fixture.Mqtt.Device(id).Received.Count == 1);
         using CancellationTokenSource caller = new();
         var second = Devices.SetPinsAsync(id, [new(13, PinState.High)], options, caller.Token);
+        await fixture.Calls.BegunAsync(id, nameof(IDeviceGrain.SetPinsAsync));
         var third = Devices.UpdateAsync(id, [3], options, Token);
-        TaskCompletionSource heard = new();
-        using var listener = ListenForCancelledSets(heard);
 
         await caller.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Ends(second));
 
-        // The caller has its exception at once, the silo hears of it by a message: its metric says when.
-        await heard.Task.WaitAsync(TestClock.Bound, Token);
+        // The caller has its exception at once, the silo hears of it by a message.
+        await fixture.Calls.EndedAsync(id, nameof(IDeviceGrain.SetPinsAsync));
 
         // The third command shows that the line moved on past the second, and its answer ends it.
         fixture.Mqtt.Device(id).OnCommand = command => fixture.SendAsync(id, FakeDevice.Answer(command));
@@ -287,30 +285,6 @@ public sealed class DeviceGrainTests(DeviceClusterFixture fixture)
 
         Assert.True(snapshot.Pins.IsEmpty);
         Assert.Null(snapshot.LastSeen);
-    }
-
-    private static MeterListener ListenForCancelledSets(TaskCompletionSource heard)
-    {
-        MeterListener listener = new()
-        {
-            InstrumentPublished = static (instrument, self) =>
-            {
-                if (instrument.Name == DeviceInstruments.Commands)
-                {
-                    self.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
-        {
-            var values = tags.ToArray().Select(static tag => tag.Value as string).ToArray();
-            if (values.Contains("set") && values.Contains("cancelled"))
-            {
-                heard.TrySetResult();
-            }
-        });
-        listener.Start();
-        return listener;
     }
 
     private Task<ImmutableArray<PinUpdate>> UntilKnown(string id, int pin, PinState state) => Devices.WaitForAsync(

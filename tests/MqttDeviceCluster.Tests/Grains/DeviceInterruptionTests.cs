@@ -10,10 +10,11 @@ namespace MqttDeviceCluster.Tests.Grains;
 public sealed class DeviceInterruptionTests : IAsyncLifetime
 {
     private readonly FakeMqtt _mqtt = new();
+    private readonly CallLog _calls = new();
     private readonly InProcessTestCluster _cluster;
 
     public DeviceInterruptionTests() => _cluster = DeviceClusterFixture.Build(
-        1, _mqtt, new(), memoryStorage: true, static options => options.MaxConcurrentWaits = 2);
+        1, _mqtt, new(), memoryStorage: true, static options => options.MaxConcurrentWaits = 2, _calls);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -75,8 +76,8 @@ public sealed class DeviceInterruptionTests : IAsyncLifetime
         var waiting = Devices.UpdateAsync(id, [1], Long, Token);
         var wait = Devices.WaitForAsync(id, [new(13)], LongWait, Token);
 
-        // A later call was answered: these two have arrived, unless Orleans reordered them on the way.
-        await Devices.GetSnapshotAsync(id, Token);
+        await _calls.BegunAsync(id, nameof(IDeviceGrain.UpdateAsync));
+        await _calls.BegunAsync(id, nameof(IDeviceGrain.WaitForAsync));
         return (running, waiting, wait);
     }
 
