@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -18,6 +19,13 @@ public sealed class CommandRunnerTests
     private static CancellationToken NotInterrupted => CancellationToken.None;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>From here on the test and all that it starts run in turns, as in a grain.</summary>
+    private static YieldAwaitable Turns()
+    {
+        TurnContext.Install();
+        return Task.Yield();
+    }
 
     private CommandRunner Runner(int maxWaiting = 64)
     {
@@ -46,6 +54,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_DeviceAnswersBeforeThePublishReturns_IsConfirmed()
     {
+        await Turns();
         _publish = _ =>
         {
             Receive(High);
@@ -62,6 +71,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_MatchingUpdateBeforeTheCommand_DoesNotCount()
     {
+        await Turns();
         Receive(High);
         var run = Runner().RunAsync(Set(), NotInterrupted, Token);
 
@@ -76,6 +86,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_UpdateAppliedButNotStored_IsNotConfirmedUntilItIs()
     {
+        await Turns();
         var run = Runner().RunAsync(Set(), NotInterrupted, Token);
         _waiters.Observe(Observed(High), version: 5);
         _waiters.Complete(storedVersion: 4);
@@ -90,6 +101,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_MatchWhileThePublishIsPending_WaitsForThePublish()
     {
+        await Turns();
         TaskCompletionSource publish = new();
         _publish = _ => publish.Task;
         var run = Runner().RunAsync(Set(), NotInterrupted, Token);
@@ -105,6 +117,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_EchoWhileThePublishIsPending_ProvesIt()
     {
+        await Turns();
         TaskCompletionSource publish = new();
         _publish = _ => publish.Task;
         var run = Runner().RunAsync(Set(), NotInterrupted, Token);
@@ -116,6 +129,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_PublishHangs_EndsAtTheTimeoutAndWithdrawsTheCommand()
     {
+        await Turns();
         _publish = static _ => new TaskCompletionSource().Task;
         var run = Runner().RunAsync(Set(), NotInterrupted, Token);
 
@@ -129,6 +143,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_WithdrawnCommandWasNeverSent_TimeoutSaysSo()
     {
+        await Turns();
         _publish = static async command =>
         {
             TaskCompletionSource withdrawn = new();
@@ -150,6 +165,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_PublishFailsAfterTheCallerLeft_HarmsNobody()
     {
+        await Turns();
         TaskCompletionSource publish = new();
         _publish = _ => publish.Task;
         using CancellationTokenSource caller = new();
@@ -170,6 +186,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_OfflineOrBrokerAway_PassesAsItIsAndFreesTheLine()
     {
+        await Turns();
         var runner = Runner();
         _publish = static _ => throw new DeviceOfflineException("d");
         await Assert.ThrowsAsync<DeviceOfflineException>(() => Ends(runner.RunAsync(Set(), NotInterrupted, Token)));
@@ -191,6 +208,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_ForeignPublishFailure_BecomesOursWithoutAnInnerException()
     {
+        await Turns();
         _publish = static _ => throw new FormatException("of a library");
 
         var interrupted = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(Runner().RunAsync(Set(), NotInterrupted, Token)));
@@ -202,6 +220,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_PublishOutcomeUnknown_GoesOnWaitingForTheDevice()
     {
+        await Turns();
         _publish = static _ => throw new DeviceInterruptedException("d", "link lost", published: true);
         var run = Runner().RunAsync(Set(), NotInterrupted, Token);
 
@@ -213,6 +232,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_PublishOutcomeUnknownAndNoConfirmationAsked_SaysSo()
     {
+        await Turns();
         _publish = static _ => throw new DeviceInterruptedException("d", "link lost", published: true);
 
         var unknown = await Assert.ThrowsAsync<DeviceInterruptedException>(
@@ -224,6 +244,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_NoConfirmationAsked_ReturnsPublished()
     {
+        await Turns();
         var result = await Ends(Runner().RunAsync(Set(new() { Confirm = false }), NotInterrupted, Token));
 
         Assert.Equal(Evidence.Published, result.Evidence);
@@ -233,6 +254,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_NoConfirmationAskedAndPublishHangs_EndsAtTheTimeout()
     {
+        await Turns();
         _publish = static _ => new TaskCompletionSource().Task;
         var run = Runner().RunAsync(Set(new() { Confirm = false }), NotInterrupted, Token);
 
@@ -245,6 +267,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_TimeRunsOutInLine_IsNeverPublished()
     {
+        await Turns();
         var runner = Runner();
         var first = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(60) }), NotInterrupted, Token);
         var second = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(1) }), NotInterrupted, Token);
@@ -262,6 +285,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_WaitInLine_CountsIntoTheTimeout()
     {
+        await Turns();
         var runner = Runner();
         var first = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(4) }), NotInterrupted, Token);
         var second = runner.RunAsync(Set(), NotInterrupted, Token);
@@ -278,6 +302,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_LineFull_IsBusyAtOnceAndNothingIsPublished()
     {
+        await Turns();
         var runner = Runner(maxWaiting: 1);
         var first = runner.RunAsync(Set(), NotInterrupted, Token);
         var second = runner.RunAsync(Set(), NotInterrupted, Token);
@@ -296,6 +321,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_CallerCancelsInLine_IsNeverPublished()
     {
+        await Turns();
         var runner = Runner();
         var first = runner.RunAsync(Set(), NotInterrupted, Token);
         using CancellationTokenSource caller = new();
@@ -312,6 +338,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_Interrupted_EndsTheRunningAndTheWaitingWithWhatIsKnown()
     {
+        await Turns();
         var runner = Runner();
         using CancellationTokenSource silo = new();
         var first = runner.RunAsync(Set(), silo.Token, Token);
@@ -327,6 +354,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_PulseConfirmedByItsWayBack_WaitsThePulseLongerButExpiresWithTheTimeout()
     {
+        await Turns();
         var run = Runner().RunAsync(
             CommandRequest.For(
                 [new SetPin(13, PinState.High, TimeSpan.FromSeconds(10))],
@@ -344,6 +372,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_PulseWithoutItsWayBack_EndsAfterTimeoutAndPulse()
     {
+        await Turns();
         var run = Runner().RunAsync(
             CommandRequest.For(
                 [new SetPin(13, PinState.High, TimeSpan.FromSeconds(10))],
@@ -359,6 +388,7 @@ public sealed class CommandRunnerTests
     [Fact]
     public async Task RunAsync_AfterManyCommands_LeavesNobodyInTheLine()
     {
+        await Turns();
         var runner = Runner(maxWaiting: 200);
         var order = new List<int>();
         var runs = Enumerable.Range(0, 100).Select(i => runner.RunAsync(
