@@ -27,7 +27,11 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     private bool _stopped;
     private IMqttSession? _session;
     private Task _lastStop = Task.CompletedTask;
+    private readonly TimeSpan _holdAfter;
+    private ITimer? _gateTimer;
     private long _sequence;
+    private long _held;
+    private long _firstEpochOfSession;
     private long _firstLiveEpoch;
     private long _lastFencedEpoch;
 
@@ -52,6 +56,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         _timeProvider = timeProvider;
         _logger = logger;
         _atMostOnce = new(options.MaxPendingAtMostOnce);
+        _holdAfter = 2 * options.MaxDeliveryTime;
 
         // Tokens grow across restarts and hand-overs as far as clocks agree; nothing but log readers relies on it.
         _sequence = timeProvider.GetUtcNow().UtcTicks;
@@ -64,9 +69,16 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
     public MqttStreamOptions Options { get; }
 
+    public TimeProvider TimeProvider => _timeProvider;
+
     public MqttStreamQueue[] Queues { get; }
 
-    public bool HoldFailures => _gate?.HoldFailures == true;
+    /// <summary>
+    /// Gets whether failures are held: while the gate says so, and for as long afterwards as a delivery may have begun before. Else a message that failed with
+    /// the store would be given up for it in the moment in which the store is back.
+    /// </summary>
+    public bool HoldFailures => LookAtGate()
+        || (Volatile.Read(ref _held) is var held and not 0 && _timeProvider.GetElapsedTime(held) < _holdAfter);
 
     public IMqttSession? Session => Volatile.Read(ref _session);
 
@@ -78,6 +90,14 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             if (_attached++ > 0 || _stopped)
             {
                 return;
+            }
+
+            if (_gate is not null)
+            {
+                // Often enough: what makes a message fail for the whole delivery time must be seen meanwhile.
+                var period = TimeSpan.FromMilliseconds(Math.Min(250, Options.MaxDeliveryTime.TotalMilliseconds / 4));
+                _gateTimer?.Dispose();
+                _gateTimer = _timeProvider.CreateTimer(static intake => ((MqttIntake)intake!).LookAtGate(), this, period, period);
             }
 
             var session = _connections.CreateSession(_connection, [.. _routes.Select(Subscribe)], this);
@@ -108,6 +128,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             }
 
             _session = null;
+            _gateTimer?.Dispose();
             _lastStop = stop = StopAndForgetAsync(session);
         }
 
@@ -137,6 +158,11 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         if (sessionPresent)
         {
             Volatile.Write(ref _firstLiveEpoch, epoch);
+        }
+        else
+        {
+            // What came before belongs to a session that is gone: no later connection brings it again.
+            Volatile.Write(ref _firstEpochOfSession, epoch);
         }
     }
 
@@ -212,6 +238,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
         return delivery.Epoch <= Volatile.Read(ref _lastFencedEpoch)
             || (delivery.Epoch < Volatile.Read(ref _firstLiveEpoch)
+                && delivery.Epoch >= Volatile.Read(ref _firstEpochOfSession)
                 && delivery.Message.QualityOfService == MqttQualityOfService.AtLeastOnce);
     }
 
@@ -236,6 +263,17 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             _deadLetters.ReportFailure(delivery.Message, reason);
             _deadLetters.Bury(delivery, reason);
         }
+    }
+
+    private bool LookAtGate()
+    {
+        if (_gate?.HoldFailures != true)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _held, _timeProvider.GetTimestamp());
+        return true;
     }
 
     private bool End(MqttStreamMessage message, MqttDelivery delivery)
@@ -302,6 +340,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             }
 
             // The next session object counts its connections from one again.
+            Volatile.Write(ref _firstEpochOfSession, 0);
             Volatile.Write(ref _firstLiveEpoch, 0);
             Volatile.Write(ref _lastFencedEpoch, 0);
         }
