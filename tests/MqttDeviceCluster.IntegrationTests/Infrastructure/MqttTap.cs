@@ -42,6 +42,9 @@ internal sealed class MqttTap : IAsyncDisposable
         }
     }
 
+    /// <summary>Gets how many PUBACKs were seen.</summary>
+    public int Acknowledged => Volatile.Read(ref _acknowledged).Count;
+
     public static MqttTap Start(int brokerPort)
     {
         MqttTap tap = new(brokerPort);
