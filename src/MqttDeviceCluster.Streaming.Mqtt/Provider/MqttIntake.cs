@@ -7,7 +7,7 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 
 /// <summary>
 /// One receiving connection and the queues that share it: routes and decodes what arrives, and hands it to the queue of its stream. The connection is
-/// up while at least one of its queues is on this silo.
+/// up from when its first queue comes to this silo until the first one leaves: they move together.
 /// </summary>
 internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 {
@@ -23,7 +23,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     private readonly ILogger _logger;
     private readonly AtMostOnceLimit _atMostOnce;
     private readonly Lock _lock = new();
-    private int _attached;
+    private int _generation;
     private bool _stopped;
     private IMqttSession? _session;
     private Task _lastStop = Task.CompletedTask;
@@ -83,14 +83,17 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     public IMqttSession? Session => Volatile.Read(ref _session);
 
     /// <summary>A queue came to this silo. The first brings the connection up, in the background.</summary>
-    public void Attach()
+    /// <returns>What to give to <see cref="DetachAsync"/>.</returns>
+    public int Attach()
     {
         lock (_lock)
         {
-            if (_attached++ > 0 || _stopped)
+            if (_session is not null || _stopped)
             {
-                return;
+                return _generation;
             }
+
+            _generation++;
 
             if (_gate is not null)
             {
@@ -113,23 +116,32 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             {
                 _ = StartAfterAsync(lastStop, session);
             }
+
+            return _generation;
         }
     }
 
-    /// <summary>A queue left this silo. The last takes the connection down and forgets what was not delivered: the broker keeps it for the next owner.</summary>
-    public async Task DetachAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// A queue left this silo. The first takes the connection down and forgets what was not delivered: the broker keeps it for the next owner. Waiting for the last
+    /// would mean to fight with that owner over the session for as long as some grain hangs, which its agent waits for.
+    /// </summary>
+    /// <param name="generation">What <see cref="Attach"/> returned: an agent that let go late must not take down what has come up since.</param>
+    /// <param name="cancellationToken">Ends the wait; the stop itself goes on.</param>
+    public async Task DetachAsync(int generation, CancellationToken cancellationToken)
     {
         Task stop;
         lock (_lock)
         {
-            if (--_attached > 0 || _session is not { } session)
+            if (generation == _generation && _session is { } session)
             {
-                return;
+                _session = null;
+                _gateTimer?.Dispose();
+
+                // After those before it as well: queues may leave, come and leave faster than a connection is closed.
+                _lastStop = Task.WhenAll(_lastStop, StopAndForgetAsync(session));
             }
 
-            _session = null;
-            _gateTimer?.Dispose();
-            _lastStop = stop = StopAndForgetAsync(session);
+            stop = _lastStop;
         }
 
         await stop.WaitAsync(cancellationToken);

@@ -79,6 +79,9 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 
     public bool IsUnderPressure() => false;
 
+    /// <summary>Gets how many messages are here.</summary>
+    public int Count => _buffers.Values.Sum(buffer => buffer.Count);
+
     /// <summary>Gets whether any consumer is at work.</summary>
     public bool HasDeliveries => _delivering.Count > 0;
 
@@ -159,27 +162,6 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 
             return true;
         });
-    }
-
-    /// <summary>Takes everything that is not finished, in order of arrival, and leaves the cache empty: the agent has stopped.</summary>
-    public List<MqttStreamMessage> TakeUnfinished()
-    {
-        List<MqttStreamMessage> unfinished = [];
-        foreach (var buffer in _buffers.Values)
-        {
-            while (buffer.TakeFirst() is { } message)
-            {
-                if (!message.HasEnded)
-                {
-                    unfinished.Add(message);
-                }
-            }
-        }
-
-        _buffers.Clear();
-        _left.Clear();
-        unfinished.Sort(static (x, y) => x.Token.CompareTo(y.Token));
-        return unfinished;
     }
 
     private bool IsDead(MqttStreamMessage message) => message.HasEnded || IsObsolete(message);

@@ -6,13 +6,14 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 internal sealed class MqttQueueReceiver(MqttIntake intake, MqttStreamQueue queue, MqttQueueCache? cache) : IQueueAdapterReceiver
 {
     private readonly TimeSpan _lookAfter = TimeSpan.FromMilliseconds(Math.Min(1000, intake.Options.MaxDeliveryTime.TotalMilliseconds / 4));
+    private int _generation;
 
     public Task Initialize(TimeSpan timeout) => Initialize(timeout, CancellationToken.None);
 
     public Task Initialize(TimeSpan timeout, CancellationToken cancellationToken)
     {
         // Returns at once: a silo starts without a broker.
-        intake.Attach();
+        _generation = intake.Attach();
         return Task.CompletedTask;
     }
 
@@ -43,14 +44,9 @@ internal sealed class MqttQueueReceiver(MqttIntake intake, MqttStreamQueue queue
 
     public async Task Shutdown(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        // If the queue comes back to this silo while the connection is still up, the broker will not send these again.
-        if (cache is not null)
-        {
-            queue.Return(cache.TakeUnfinished());
-        }
-
+        // What is not finished is left behind: the broker sends it again, to whoever has the queue next.
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(timeout);
-        await intake.DetachAsync(bound.Token);
+        await intake.DetachAsync(_generation, bound.Token);
     }
 }

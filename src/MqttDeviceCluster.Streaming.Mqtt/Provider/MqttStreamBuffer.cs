@@ -25,6 +25,8 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
 
     public bool IsEmpty => _head is null;
 
+    public int Count => _count;
+
     /// <summary>Gets the position of the next message to be added.</summary>
     public long EndPosition => _nextPosition;
 

@@ -38,19 +38,6 @@ internal sealed class MqttStreamQueue(Func<MqttStreamMessage, bool> isObsolete)
         reader?.TrySetResult();
     }
 
-    /// <summary>Puts messages that were read but not finished back in front, in their order.</summary>
-    public void Return(IEnumerable<MqttStreamMessage> messages)
-    {
-        TaskCompletionSource? reader;
-        lock (_lock)
-        {
-            _messages.InsertRange(0, messages);
-            (reader, _reader) = (_reader, null);
-        }
-
-        reader?.TrySetResult();
-    }
-
     public void Clear()
     {
         lock (_lock)
