@@ -64,7 +64,7 @@ internal sealed partial class GroupCommitGrainStorage : IGrainStorage, IGrainSto
         try
         {
             ThrowIfStopped();
-            record = await _store.ReadAsync(key, cancellationToken);
+            record = await ReadAsync(key, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -158,6 +158,19 @@ internal sealed partial class GroupCommitGrainStorage : IGrainStorage, IGrainSto
         await _committer.StopAsync().ConfigureAwait(false);
         await _health.DisposeAsync().ConfigureAwait(false);
         await _store.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken)
+    {
+        _health.OnStarted(StoreOperation.Read);
+        try
+        {
+            return await _store.ReadAsync(key, cancellationToken);
+        }
+        finally
+        {
+            _health.OnEnded(StoreOperation.Read);
+        }
     }
 
     private async Task CommitAsync(GrainStateChange change, string operation, GrainId grainId, CancellationToken cancellationToken)

@@ -4,7 +4,8 @@ namespace MqttDeviceCluster.Storage;
 public interface IGrainStorageStatus
 {
     /// <summary>
-    /// Gets whether the store fails: <see langword="true"/> from the first commit or read that failed until one of the same kind succeeds. While it fails the
+    /// Gets whether the store fails: <see langword="true"/> from the first commit or read that failed until one of the same kind succeeds, and while one has had no
+    /// answer for 2 s. While it fails the
     /// provider tries by itself, after 250 ms and then less and less often, down to every 5 s, so that it recovers when nobody writes. Conflicts and unreadable
     /// records do not count.
     /// </summary>

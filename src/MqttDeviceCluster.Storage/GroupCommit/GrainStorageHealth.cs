@@ -18,6 +18,9 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     private static readonly TimeSpan FirstProbeDelay = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan MaxProbeDelay = TimeSpan.FromSeconds(5);
 
+    /// <summary>A store that does not answer for so long counts as failing: a disk that hangs reports no error.</summary>
+    internal static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(2);
+
     private readonly string _providerName;
     private readonly IGrainStateStore _store;
     private readonly GrainStorageMetrics _metrics;
@@ -27,6 +30,8 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly long[] _failures = new long[2];
     private readonly string?[] _problems = new string?[2];
+    private readonly int[] _running = new int[2];
+    private readonly long[] _lastProgress = new long[2];
     private Task _probe = Task.CompletedTask;
     private bool _probing;
 
@@ -39,7 +44,37 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
         _timeProvider = timeProvider;
     }
 
-    public string? Problem => Volatile.Read(ref _problems[0]) ?? Volatile.Read(ref _problems[1]);
+    public string? Problem => Reported ?? Stall(StoreOperation.Commit) ?? Stall(StoreOperation.Read);
+
+    private string? Reported => Volatile.Read(ref _problems[0]) ?? Volatile.Read(ref _problems[1]);
+
+    /// <summary>The store was asked for something. Each call is followed by one of <see cref="OnEnded"/>, however it ends.</summary>
+    public void OnStarted(StoreOperation operation)
+    {
+        lock (_lock)
+        {
+            if (_running[(int)operation]++ == 0)
+            {
+                _lastProgress[(int)operation] = _timeProvider.GetTimestamp();
+            }
+        }
+    }
+
+    public void OnEnded(StoreOperation operation)
+    {
+        var elapsed = TimeSpan.Zero;
+        lock (_lock)
+        {
+            elapsed = _timeProvider.GetElapsedTime(_lastProgress[(int)operation]);
+            _running[(int)operation]--;
+            _lastProgress[(int)operation] = _timeProvider.GetTimestamp();
+        }
+
+        if (elapsed >= StallLimit)
+        {
+            LogStalled(_providerName, operation, _store.Location, elapsed);
+        }
+    }
 
     /// <summary>Notes a failure.</summary>
     /// <returns>What failed and why, in a sentence for the caller.</returns>
@@ -109,6 +144,22 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
         _stopping.Dispose();
     }
 
+    private string? Stall(StoreOperation operation)
+    {
+        lock (_lock)
+        {
+            if (_running[(int)operation] == 0)
+            {
+                return null;
+            }
+
+            var elapsed = _timeProvider.GetElapsedTime(_lastProgress[(int)operation]);
+            return elapsed < StallLimit
+                ? null
+                : $"Grain storage '{_providerName}' waits for a {operation.ToString().ToLowerInvariant()} at {_store.Location} since {elapsed.TotalSeconds:0} s.";
+        }
+    }
+
     private string Describe(StoreOperation operation, Exception cause) => operation == StoreOperation.Commit
         ? $"Grain storage '{_providerName}' could not write to {_store.Location}: {_store.Explain(cause)}."
         : $"Grain storage '{_providerName}' could not read from {_store.Location}: {_store.Explain(cause)}.";
@@ -124,7 +175,7 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
             await TryAsync(StoreOperation.Read, _store.ProbeReadAsync);
             lock (_lock)
             {
-                if (Problem is null)
+                if (Reported is null)
                 {
                     _probing = false;
                     return;
@@ -168,6 +219,9 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Error, "{Problem} Failures in a row: {Count}.")]
     private partial void LogStillFailing(Exception cause, string problem, long count);
+
+    [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' got no answer to a {Operation} from {Location} for {Elapsed}.")]
+    private partial void LogStalled(string provider, StoreOperation operation, string location, TimeSpan elapsed);
 
     [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' recovered: {Operation} at {Location} works again after {Count} failures.")]
     private partial void LogRecovered(string provider, StoreOperation operation, string location, long count);

@@ -109,9 +109,14 @@ internal sealed class GroupCommitter
     {
         var started = _timeProvider.GetTimestamp();
         IReadOnlyList<GrainStateChangeResult> results;
+        _health.OnStarted(StoreOperation.Commit);
         try
         {
             results = await _store.CommitAsync(batch.ConvertAll(static pending => pending.Change));
+            if (results.Count != batch.Count)
+            {
+                throw new InvalidOperationException($"a commit of {batch.Count} changes gave {results.Count} results");
+            }
         }
         catch (Exception cause)
         {
@@ -124,6 +129,10 @@ internal sealed class GroupCommitter
             }
 
             return;
+        }
+        finally
+        {
+            _health.OnEnded(StoreOperation.Commit);
         }
 
         _metrics.OnCommit(_providerName, _timeProvider.GetElapsedTime(started), batch.Count, succeeded: true);

@@ -103,6 +103,10 @@ public sealed class MqttStreamOptions
     /// Gets or sets how long a message may keep failing before it is dead-lettered. Default 10 s; 100 ms to 1 hour. While it fails, the later messages
     /// of its stream wait, and with ordered acknowledgement the others' acknowledgements wait too.
     /// </summary>
+    /// <remarks>
+    /// A consumer that does not answer at all has twice as long. After two failures in a row, or one such silence, everything for that consumer is dead-lettered
+    /// at once, so that it holds up nobody any more; the newest message is delivered all the same, and when that succeeds the stream is as before.
+    /// </remarks>
     public TimeSpan MaxDeliveryTime { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>

@@ -5,6 +5,8 @@ internal interface IMqttIntake
 {
     MqttStreamOptions Options { get; }
 
+    TimeProvider TimeProvider { get; }
+
     /// <summary>Gets whether failed messages are to be delivered again rather than given up.</summary>
     bool HoldFailures { get; }
 

@@ -10,6 +10,7 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
 {
     private readonly MqttQueueCache _cache;
     private readonly MqttStreamBuffer _buffer;
+    private readonly LinkedListNode<MqttCacheCursor> _watch;
     private IBatchContainer? _current;
     private MqttStreamMessage? _first;
     private int _count;
@@ -20,6 +21,7 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
     {
         _cache = cache;
         _buffer = buffer;
+        _watch = new(this);
         buffer.Add(this);
     }
 
@@ -28,6 +30,9 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
 
     /// <summary>Gets or sets the position below which this consumer is done with everything.</summary>
     public long Finished { get; set; }
+
+    /// <summary>Gets when the current batch was handed out.</summary>
+    public long DeliveringSince { get; private set; }
 
     public IBatchContainer? GetCurrent(out Exception? exception)
     {
@@ -38,15 +43,17 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
     public bool MoveNext()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_current is not null && _failed && OnFailure())
+        if (_current is not null)
         {
-            // The same batch again: what it needs fails for everyone, so nothing is given up and nothing acknowledged.
-            return true;
-        }
-
-        if (_current is not null && !_failed)
-        {
-            _buffer.RecordSuccess();
+            _cache.OnDeliveryEnded(_watch);
+            if (_failed)
+            {
+                OnFailure();
+            }
+            else
+            {
+                _buffer.RecordSuccess();
+            }
         }
 
         _failed = false;
@@ -69,20 +76,38 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
         if (!_disposed)
         {
             _disposed = true;
+            _cache.OnDeliveryEnded(_watch);
             _cache.OnCursorDisposed(_buffer, this);
         }
     }
 
-    /// <summary>Returns whether the batch is to be delivered again as it is.</summary>
-    private bool OnFailure()
+    /// <summary>
+    /// The consumer does not come back. What it has is given up, and so is what waits behind it: its own call goes on, and may still succeed, but nobody else
+    /// waits for it.
+    /// </summary>
+    public void GiveUp()
+    {
+        for (var message = _first; message is not null && message.Position < Position; message = message.Next)
+        {
+            if (!message.HasEnded && !_cache.IsObsolete(message))
+            {
+                _cache.DeadLetter(message, MqttRefusal.DeliveryTimedOut);
+            }
+        }
+
+        _buffer.RecordHang();
+        _cache.GiveUpUndelivered(_buffer);
+    }
+
+    private void OnFailure()
     {
         if (_cache.HoldFailures)
         {
-            _failed = false;
-            return true;
+            // The same again: what it needs fails for everyone, so nothing is given up and nothing acknowledged. But what the broker sends again, perhaps to
+            // another silo, is left out.
+            Position = _first!.Position;
         }
-
-        if (_count > 1)
+        else if (_count > 1)
         {
             // One of them is at fault: find it, and spare the others.
             _buffer.DeliverSinglyUntil = Position;
@@ -93,33 +118,34 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
             _buffer.RecordFailure();
             _cache.DeadLetter(_first!, MqttRefusal.DeliveryFailed);
         }
-
-        return false;
     }
 
     private bool TakeNext()
     {
-        var message = NextAlive(_buffer.Find(Position));
-        if (message is not null && _buffer.IsFailing)
+        if (_buffer.IsFailing)
         {
-            // Only the newest is tried until the consumer recovers. The others would each hold the connection's window for the whole delivery time.
-            while (NextAlive(message.Next) is { } newer)
-            {
-                _cache.DeadLetter(message, MqttRefusal.ConsumerFailing);
-                message = newer;
-            }
+            _cache.GiveUpUndelivered(_buffer);
         }
 
+        var message = NextAlive(_buffer.Find(Position));
+        var trial = _buffer.Trial;
+        _buffer.Trial = null;
         if (message is null)
         {
             Finished = Position = _buffer.EndPosition;
             _cache.ReleaseFinished(_buffer);
-            return false;
+            if (trial is null || _cache.IsObsolete(trial))
+            {
+                return false;
+            }
+
+            message = trial;
         }
 
+        DeliveringSince = _cache.OnDeliveryBegins(_watch);
         _first = message;
         _count = 1;
-        Position = message.Position + 1;
+        Position = Math.Max(Position, message.Position + 1);
         var limit = message.Position < _buffer.DeliverSinglyUntil ? 1 : _cache.MaxBatchSize;
         if (limit == 1 || NextAlive(message.Next) is not { } second)
         {

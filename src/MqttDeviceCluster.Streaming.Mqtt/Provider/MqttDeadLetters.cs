@@ -47,20 +47,26 @@ internal sealed partial class MqttDeadLetters(
 
     private async Task PublishAsync(IMqttPublisher publisher, string topic, MqttDelivery delivery, string reason)
     {
-        var message = delivery.Message;
-        var result = await publisher.PublishAsync(topic, new()
+        try
         {
-            Payload = message.Payload,
-            ContentType = message.ContentType,
-            CorrelationData = message.CorrelationData,
-            UserProperties = [new("reason", reason), new("topic", message.Topic)],
-        });
-        if (!result.IsAccepted && _throttle.TryEnter(topic, out var heldBack))
-        {
-            LogDeadLetterLost(topic, result.Reason, heldBack);
+            var message = delivery.Message;
+            var result = await publisher.PublishAsync(topic, new()
+            {
+                Payload = message.Payload,
+                ContentType = message.ContentType,
+                CorrelationData = message.CorrelationData,
+                UserProperties = [new("reason", reason), new("topic", message.Topic)],
+            });
+            if (!result.IsAccepted && _throttle.TryEnter(topic, out var heldBack))
+            {
+                LogDeadLetterLost(topic, result.Reason, heldBack);
+            }
         }
-
-        delivery.Complete();
+        finally
+        {
+            // Whatever went wrong: a message that is never completed holds back every later acknowledgement.
+            delivery.Complete();
+        }
     }
 
     private static string Shorten(string text) => text.Length <= 200 ? text : string.Concat(text.AsSpan(0, 200), "…");

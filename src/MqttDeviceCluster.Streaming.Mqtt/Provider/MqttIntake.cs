@@ -7,7 +7,7 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 
 /// <summary>
 /// One receiving connection and the queues that share it: routes and decodes what arrives, and hands it to the queue of its stream. The connection is
-/// up while at least one of its queues is on this silo.
+/// up from when its first queue comes to this silo until the first one leaves: they move together.
 /// </summary>
 internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 {
@@ -23,11 +23,15 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     private readonly ILogger _logger;
     private readonly AtMostOnceLimit _atMostOnce;
     private readonly Lock _lock = new();
-    private int _attached;
+    private int _generation;
     private bool _stopped;
     private IMqttSession? _session;
     private Task _lastStop = Task.CompletedTask;
+    private readonly TimeSpan _holdAfter;
+    private ITimer? _gateTimer;
     private long _sequence;
+    private long _held;
+    private long _firstEpochOfSession;
     private long _firstLiveEpoch;
     private long _lastFencedEpoch;
 
@@ -52,6 +56,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         _timeProvider = timeProvider;
         _logger = logger;
         _atMostOnce = new(options.MaxPendingAtMostOnce);
+        _holdAfter = 2 * options.MaxDeliveryTime;
 
         // Tokens grow across restarts and hand-overs as far as clocks agree; nothing but log readers relies on it.
         _sequence = timeProvider.GetUtcNow().UtcTicks;
@@ -64,20 +69,38 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
     public MqttStreamOptions Options { get; }
 
+    public TimeProvider TimeProvider => _timeProvider;
+
     public MqttStreamQueue[] Queues { get; }
 
-    public bool HoldFailures => _gate?.HoldFailures == true;
+    /// <summary>
+    /// Gets whether failures are held: while the gate says so, and for as long afterwards as a delivery may have begun before. Else a message that failed with
+    /// the store would be given up for it in the moment in which the store is back.
+    /// </summary>
+    public bool HoldFailures => LookAtGate()
+        || (Volatile.Read(ref _held) is var held and not 0 && _timeProvider.GetElapsedTime(held) < _holdAfter);
 
     public IMqttSession? Session => Volatile.Read(ref _session);
 
     /// <summary>A queue came to this silo. The first brings the connection up, in the background.</summary>
-    public void Attach()
+    /// <returns>What to give to <see cref="DetachAsync"/>.</returns>
+    public int Attach()
     {
         lock (_lock)
         {
-            if (_attached++ > 0 || _stopped)
+            if (_session is not null || _stopped)
             {
-                return;
+                return _generation;
+            }
+
+            _generation++;
+
+            if (_gate is not null)
+            {
+                // Often enough: what makes a message fail for the whole delivery time must be seen meanwhile.
+                var period = TimeSpan.FromMilliseconds(Math.Min(250, Options.MaxDeliveryTime.TotalMilliseconds / 4));
+                _gateTimer?.Dispose();
+                _gateTimer = _timeProvider.CreateTimer(static intake => ((MqttIntake)intake!).LookAtGate(), this, period, period);
             }
 
             var session = _connections.CreateSession(_connection, [.. _routes.Select(Subscribe)], this);
@@ -93,22 +116,32 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             {
                 _ = StartAfterAsync(lastStop, session);
             }
+
+            return _generation;
         }
     }
 
-    /// <summary>A queue left this silo. The last takes the connection down and forgets what was not delivered: the broker keeps it for the next owner.</summary>
-    public async Task DetachAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// A queue left this silo. The first takes the connection down and forgets what was not delivered: the broker keeps it for the next owner. Waiting for the last
+    /// would mean to fight with that owner over the session for as long as some grain hangs, which its agent waits for.
+    /// </summary>
+    /// <param name="generation">What <see cref="Attach"/> returned: an agent that let go late must not take down what has come up since.</param>
+    /// <param name="cancellationToken">Ends the wait; the stop itself goes on.</param>
+    public async Task DetachAsync(int generation, CancellationToken cancellationToken)
     {
         Task stop;
         lock (_lock)
         {
-            if (--_attached > 0 || _session is not { } session)
+            if (generation == _generation && _session is { } session)
             {
-                return;
+                _session = null;
+                _gateTimer?.Dispose();
+
+                // After those before it as well: queues may leave, come and leave faster than a connection is closed.
+                _lastStop = Task.WhenAll(_lastStop, StopAndForgetAsync(session));
             }
 
-            _session = null;
-            _lastStop = stop = StopAndForgetAsync(session);
+            stop = _lastStop;
         }
 
         await stop.WaitAsync(cancellationToken);
@@ -137,6 +170,11 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         if (sessionPresent)
         {
             Volatile.Write(ref _firstLiveEpoch, epoch);
+        }
+        else
+        {
+            // What came before belongs to a session that is gone: no later connection brings it again.
+            Volatile.Write(ref _firstEpochOfSession, epoch);
         }
     }
 
@@ -212,6 +250,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
         return delivery.Epoch <= Volatile.Read(ref _lastFencedEpoch)
             || (delivery.Epoch < Volatile.Read(ref _firstLiveEpoch)
+                && delivery.Epoch >= Volatile.Read(ref _firstEpochOfSession)
                 && delivery.Message.QualityOfService == MqttQualityOfService.AtLeastOnce);
     }
 
@@ -236,6 +275,17 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             _deadLetters.ReportFailure(delivery.Message, reason);
             _deadLetters.Bury(delivery, reason);
         }
+    }
+
+    private bool LookAtGate()
+    {
+        if (_gate?.HoldFailures != true)
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _held, _timeProvider.GetTimestamp());
+        return true;
     }
 
     private bool End(MqttStreamMessage message, MqttDelivery delivery)
@@ -302,6 +352,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             }
 
             // The next session object counts its connections from one again.
+            Volatile.Write(ref _firstEpochOfSession, 0);
             Volatile.Write(ref _firstLiveEpoch, 0);
             Volatile.Write(ref _lastFencedEpoch, 0);
         }

@@ -14,6 +14,7 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 {
     private readonly Dictionary<StreamId, MqttStreamBuffer> _buffers = [];
     private readonly HashSet<MqttStreamBuffer> _left = [];
+    private readonly LinkedList<MqttCacheCursor> _delivering = [];
 
     public int MaxBatchSize => intake.Options.MaxBatchSize;
 
@@ -21,7 +22,9 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 
     public int GetMaxAddCount()
     {
-        // The agent asks before each read, when no registration of a stream is in flight: a stream without a cursor now has no consumer at all.
+        // The agent asks before each read, and every 2 ms while a stream is being registered. A stream under registration has a cursor of the agent's own, so one
+        // without any has no consumer at all.
+        GiveUpOverdue();
         if (_left.Count > 0)
         {
             SettleLeftBuffers();
@@ -44,8 +47,10 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
             buffer.Add(message);
             if (buffer.IsFailing)
             {
-                GiveUpAllButTheNewest(buffer);
+                GiveUpUndelivered(buffer);
             }
+
+            buffer.Prune(IsDead);
 
             if (!buffer.HasCursors)
             {
@@ -74,6 +79,12 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 
     public bool IsUnderPressure() => false;
 
+    /// <summary>Gets how many messages are here.</summary>
+    public int Count => _buffers.Values.Sum(buffer => buffer.Count);
+
+    /// <summary>Gets whether any consumer is at work.</summary>
+    public bool HasDeliveries => _delivering.Count > 0;
+
     public bool IsObsolete(MqttStreamMessage message) => intake.IsObsolete(message);
 
     public void DeadLetter(MqttStreamMessage message, string reason) => intake.DeadLetter(message, reason);
@@ -101,44 +112,59 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
         }
     }
 
-    /// <summary>Takes everything that is not finished, in order of arrival, and leaves the cache empty: the agent has stopped.</summary>
-    public List<MqttStreamMessage> TakeUnfinished()
+    public long OnDeliveryBegins(LinkedListNode<MqttCacheCursor> cursor)
     {
-        List<MqttStreamMessage> unfinished = [];
-        foreach (var buffer in _buffers.Values)
-        {
-            while (buffer.TakeFirst() is { } message)
-            {
-                if (!message.HasEnded)
-                {
-                    unfinished.Add(message);
-                }
-            }
-        }
+        _delivering.AddLast(cursor);
+        return intake.TimeProvider.GetTimestamp();
+    }
 
-        _buffers.Clear();
-        _left.Clear();
-        unfinished.Sort(static (x, y) => x.Token.CompareTo(y.Token));
-        return unfinished;
+    public void OnDeliveryEnded(LinkedListNode<MqttCacheCursor> cursor)
+    {
+        if (cursor.List is not null)
+        {
+            _delivering.Remove(cursor);
+        }
     }
 
     /// <summary>
-    /// While a consumer that keeps failing is tried once more, for the whole delivery time, what arrives for it does not wait: it would fill the connection's
-    /// window, and hold up everyone else.
+    /// Gives up what consumers do not come back with. Without it, a grain that hangs would hold everyone's acknowledgements until its call times out, twice 30 s.
     /// </summary>
-    private void GiveUpAllButTheNewest(MqttStreamBuffer buffer)
+    public void GiveUpOverdue()
     {
-        var message = buffer.Find(buffer.FirstUndelivered);
-        while (message?.Next is { } newer)
+        // Twice the time that a message may fail, so that a consumer that answers, if only with errors, is never taken for one that does not.
+        while (_delivering.First is { } oldest
+            && intake.TimeProvider.GetElapsedTime(oldest.Value.DeliveringSince) >= 2 * intake.Options.MaxDeliveryTime
+            && !HoldFailures)
         {
-            if (!message.HasEnded && !IsObsolete(message))
-            {
-                DeadLetter(message, MqttRefusal.ConsumerFailing);
-            }
-
-            message = newer;
+            _delivering.Remove(oldest);
+            oldest.Value.GiveUp();
         }
     }
+
+    /// <summary>
+    /// The consumer keeps failing: gives up what waits for it, so that it holds up nobody else, and keeps the newest to try it with. Does nothing while failures are
+    /// held.
+    /// </summary>
+    public void GiveUpUndelivered(MqttStreamBuffer buffer)
+    {
+        if (HoldFailures)
+        {
+            return;
+        }
+
+        buffer.RemoveUndelivered(message =>
+        {
+            if (!IsDead(message))
+            {
+                DeadLetter(message, MqttRefusal.ConsumerFailing);
+                buffer.Trial = message;
+            }
+
+            return true;
+        });
+    }
+
+    private bool IsDead(MqttStreamMessage message) => message.HasEnded || IsObsolete(message);
 
     private void SettleLeftBuffers()
     {

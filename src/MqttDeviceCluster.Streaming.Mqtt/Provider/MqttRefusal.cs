@@ -7,6 +7,7 @@ internal static class MqttRefusal
     public const string PayloadTooLarge = "payload_too_large";
     public const string DecoderError = "decoder_error";
     public const string DeliveryFailed = "delivery_failed";
+    public const string DeliveryTimedOut = "delivery_timeout";
     public const string ConsumerFailing = "consumer_failing";
     public const string NoConsumer = "no_consumer";
 }

@@ -10,22 +10,29 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
     /// <summary>After so many failed messages in a row the consumer, not the message, is held to be at fault.</summary>
     private const int FailuresOfAFailingConsumer = 2;
 
+    /// <summary>From so many messages on, those that will not be delivered are looked for.</summary>
+    private const int PruneFrom = 1024;
+
     private readonly List<MqttCacheCursor> _cursors = [];
     private MqttStreamMessage? _head;
     private MqttStreamMessage? _tail;
     private long _nextPosition;
+    private int _count;
+    private int _pruneAt = PruneFrom;
     private int _failuresInARow;
 
     public StreamId StreamId { get; } = streamId;
 
     public bool IsEmpty => _head is null;
 
+    public int Count => _count;
+
     /// <summary>Gets the position of the next message to be added.</summary>
     public long EndPosition => _nextPosition;
 
     public bool HasCursors => _cursors.Count > 0;
 
-    /// <summary>Gets whether the consumer keeps failing: then only the newest message is tried, and all others are dead-lettered.</summary>
+    /// <summary>Gets whether the consumer keeps failing: then messages are given up as they come, and the newest is tried all the same.</summary>
     public bool IsFailing => _failuresInARow >= FailuresOfAFailingConsumer;
 
     /// <summary>Gets the position below which every message was handed to all consumers.</summary>
@@ -42,6 +49,9 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
             return first;
         }
     }
+
+    /// <summary>Gets or sets the newest message that was given up because the consumer keeps failing. It is delivered nevertheless, to see whether it still does.</summary>
+    public MqttStreamMessage? Trial { get; set; }
 
     /// <summary>Gets or sets the position up to which messages are delivered one by one, to find the one that failed a batch.</summary>
     public long DeliverSinglyUntil { get; set; }
@@ -60,6 +70,46 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
         }
 
         _tail = message;
+        _count++;
+    }
+
+    /// <summary>
+    /// Now and then drops the undelivered messages that will never be delivered, so that they do not gather behind a consumer that takes long.
+    /// </summary>
+    public void Prune(Predicate<MqttStreamMessage> isDead)
+    {
+        if (_count >= _pruneAt)
+        {
+            RemoveUndelivered(isDead);
+            _pruneAt = Math.Max(PruneFrom, 2 * _count);
+        }
+    }
+
+    /// <summary>Removes those of the undelivered messages that match.</summary>
+    public void RemoveUndelivered(Predicate<MqttStreamMessage> match)
+    {
+        var first = FirstUndelivered;
+        MqttStreamMessage? before = null;
+        for (var message = _head; message is not null; message = message.Next)
+        {
+            if (message.Position < first || !match(message))
+            {
+                before = message;
+                continue;
+            }
+
+            _count--;
+            if (before is null)
+            {
+                _head = message.Next;
+            }
+            else
+            {
+                before.Next = message.Next;
+            }
+        }
+
+        _tail = before;
     }
 
     /// <summary>Adds a cursor in front of all unfinished messages.</summary>
@@ -87,6 +137,9 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
 
     public void RecordFailure() => _failuresInARow++;
 
+    /// <summary>The consumer does not even fail: it does not answer.</summary>
+    public void RecordHang() => _failuresInARow = Math.Max(_failuresInARow, FailuresOfAFailingConsumer);
+
     /// <summary>Takes the first message that every cursor has passed, if there is one.</summary>
     public MqttStreamMessage? TakeFinished()
     {
@@ -111,6 +164,7 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
             return null;
         }
 
+        _count--;
         _head = message.Next;
         if (_head is null)
         {

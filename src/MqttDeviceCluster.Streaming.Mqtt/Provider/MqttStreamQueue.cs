@@ -11,9 +11,13 @@ internal sealed class MqttStreamQueue(Func<MqttStreamMessage, bool> isObsolete)
     /// <summary>Bounds what one read hands to the agent, which sorts it by stream in one go.</summary>
     private const int MaxRead = 4096;
 
+    /// <summary>From so many messages on, those that nobody will read are looked for.</summary>
+    private const int PruneFrom = 1024;
+
     private readonly Lock _lock = new();
     private List<IBatchContainer> _messages = [];
     private TaskCompletionSource? _reader;
+    private int _pruneAt = PruneFrom;
 
     public void Enqueue(MqttStreamMessage message)
     {
@@ -21,19 +25,13 @@ internal sealed class MqttStreamQueue(Func<MqttStreamMessage, bool> isObsolete)
         lock (_lock)
         {
             _messages.Add(message);
-            (reader, _reader) = (_reader, null);
-        }
+            if (_messages.Count >= _pruneAt)
+            {
+                // The agent may be held up for long, by a grain that does not activate: what was dropped, or is sent again, must not gather here meanwhile.
+                _messages.RemoveAll(waiting => isObsolete((MqttStreamMessage)waiting));
+                _pruneAt = Math.Max(PruneFrom, 2 * _messages.Count);
+            }
 
-        reader?.TrySetResult();
-    }
-
-    /// <summary>Puts messages that were read but not finished back in front, in their order.</summary>
-    public void Return(IEnumerable<MqttStreamMessage> messages)
-    {
-        TaskCompletionSource? reader;
-        lock (_lock)
-        {
-            _messages.InsertRange(0, messages);
             (reader, _reader) = (_reader, null);
         }
 

@@ -84,6 +84,9 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     /// <param name="cancellationToken">Ends that wait early; the stop itself goes on.</param>
     public async Task StopAsync(TimeSpan drain, CancellationToken cancellationToken)
     {
+        // Ends attempts to connect and delays, not a connection that is up. First of all: a connection that comes up after this is refused, and one
+        // that came up before is seen below. The other way round one could slip between, and stay open for ever.
+        await _stopping.CancelAsync().ConfigureAwait(false);
         MqttLink? link;
         Task? run;
         lock (_lock)
@@ -92,8 +95,6 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
             run = _run;
         }
 
-        // Ends attempts to connect and delays, not a connection that is up.
-        await _stopping.CancelAsync().ConfigureAwait(false);
         if (link is not null)
         {
             try

@@ -129,7 +129,7 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         lock (_lock)
         {
             _closed = true;
-            _drained = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             CheckDrained();
             return _drained.Task;
         }

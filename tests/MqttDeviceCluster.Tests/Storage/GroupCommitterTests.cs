@@ -53,6 +53,38 @@ public sealed class GroupCommitterTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task CommitAsync_StoreDoesNotAnswer_CountsAsFailingUntilItDoes()
+    {
+        var committer = Create();
+        var change = committer.CommitAsync(Change("a"), Token);
+        var running = await _store.NextAsync();
+        _time.Advance(GrainStorageHealth.StallLimit - TimeSpan.FromMilliseconds(1));
+        Assert.Null(_health.Problem);
+
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal("Grain storage 'devices' waits for a commit at /held since 2 s.", _health.Problem);
+
+        running.Apply();
+        await change;
+        Assert.Null(_health.Problem);
+        await committer.StopAsync();
+    }
+
+    [Fact]
+    public async Task CommitAsync_StoreGivesTooFewResults_FailsTheBatchAndGoesOn()
+    {
+        var committer = Create();
+        var change = committer.CommitAsync(Change("a"), Token);
+        (await _store.NextAsync()).Result.SetResult([]);
+        await Assert.ThrowsAsync<GrainStorageUnavailableException>(() => change);
+
+        var next = committer.CommitAsync(Change("b"), Token);
+        (await _store.NextAsync()).Apply();
+        await next;
+        await committer.StopAsync();
+    }
+
+    [Fact]
     public async Task CommitAsync_MoreThanABatch_IsSplitAtTheMaximum()
     {
         var committer = Create(maxBatch: 3);

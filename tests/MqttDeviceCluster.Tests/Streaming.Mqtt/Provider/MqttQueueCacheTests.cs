@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Provider;
 using Orleans.Providers.Streams.Common;
@@ -78,7 +79,7 @@ public sealed class MqttQueueCacheTests
         cursor.Dispose();
 
         Assert.Empty(_intake.Finished);
-        Assert.Equal([1], _cache.TakeUnfinished().Select(message => (int)message.Event));
+        Assert.Equal(1, _cache.Count);
     }
 
     [Fact]
@@ -137,7 +138,7 @@ public sealed class MqttQueueCacheTests
         _cache.GetMaxAddCount();
 
         Assert.Equal([(1, MqttRefusal.NoConsumer)], _intake.DeadLetters);
-        Assert.Empty(_cache.TakeUnfinished());
+        Assert.Equal(0, _cache.Count);
     }
 
     [Fact]
@@ -191,7 +192,7 @@ public sealed class MqttQueueCacheTests
     }
 
     [Fact]
-    public void RecordDeliveryFailure_AgainAndAgain_TriesOnlyTheNewestUntilItSucceeds()
+    public void RecordDeliveryFailure_AgainAndAgain_GivesUpEverythingAndTriesTheNewestUntilItSucceeds()
     {
         Add("a", 1, 2, 3, 4);
         _intake.Options.MaxBatchSize = 1;
@@ -204,20 +205,26 @@ public sealed class MqttQueueCacheTests
         Assert.True(cursor.MoveNext());
         Assert.Equal([4], Events(cursor));
         Assert.Equal(
-            [(1, MqttRefusal.DeliveryFailed), (2, MqttRefusal.DeliveryFailed), (3, MqttRefusal.ConsumerFailing)], _intake.DeadLetters);
+            [
+                (1, MqttRefusal.DeliveryFailed), (2, MqttRefusal.DeliveryFailed),
+                (3, MqttRefusal.ConsumerFailing), (4, MqttRefusal.ConsumerFailing),
+            ],
+            _intake.DeadLetters);
 
         // It recovers: from here on everything is delivered again.
         Assert.False(cursor.MoveNext());
-        Assert.Equal([4], _intake.Finished);
+        Assert.Empty(_intake.Finished);
         Add("a", 5, 6);
         Assert.True(cursor.MoveNext());
         Assert.Equal([5], Events(cursor));
         Assert.True(cursor.MoveNext());
         Assert.Equal([6], Events(cursor));
+        Assert.False(cursor.MoveNext());
+        Assert.Equal([5, 6], _intake.Finished);
     }
 
     [Fact]
-    public void AddToCache_WhileAFailingConsumerIsTried_KeepsOnlyTheNewest()
+    public void AddToCache_WhileAFailingConsumerIsTried_HoldsUpNobody()
     {
         _intake.Options.MaxBatchSize = 1;
         Add("a", 1, 2, 3);
@@ -234,9 +241,113 @@ public sealed class MqttQueueCacheTests
 
         Add("a", 4, 5, 6);
 
-        Assert.Equal([(4, MqttRefusal.ConsumerFailing), (5, MqttRefusal.ConsumerFailing)], _intake.DeadLetters);
+        Assert.Equal(
+            [(4, MqttRefusal.ConsumerFailing), (5, MqttRefusal.ConsumerFailing), (6, MqttRefusal.ConsumerFailing)], _intake.DeadLetters);
         cursor.MoveNext();
         Assert.Equal([6], Events(cursor));
+    }
+
+    [Fact]
+    public void AddToCache_FailingConsumerWhileFailuresAreHeld_GivesUpNothing()
+    {
+        _intake.Options.MaxBatchSize = 1;
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        for (var i = 0; i < 2; i++)
+        {
+            cursor.MoveNext();
+            cursor.RecordDeliveryFailure();
+        }
+
+        Assert.False(cursor.MoveNext());
+        _intake.DeadLetters.Clear();
+        _intake.HoldFailures = true;
+
+        Add("a", 3, 4);
+
+        Assert.Empty(_intake.DeadLetters);
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([3], Events(cursor));
+    }
+
+    [Fact]
+    public void GetMaxAddCount_ConsumerDoesNotAnswer_GivesUpWhatItHasAndWhatWaitsBehind()
+    {
+        _intake.Options.MaxBatchSize = 2;
+        Add("a", 1, 2, 3);
+        Add("b", 4);
+        var hanging = Cursor("a");
+        hanging.MoveNext();
+        _intake.Time.Advance(_intake.Options.MaxDeliveryTime);
+        var other = Cursor("b");
+        other.MoveNext();
+        _cache.GetMaxAddCount();
+        Assert.Empty(_intake.DeadLetters);
+
+        _intake.Time.Advance(_intake.Options.MaxDeliveryTime);
+        _cache.GetMaxAddCount();
+        Add("a", 5);
+
+        Assert.Equal(
+            [
+                (1, MqttRefusal.DeliveryTimedOut), (2, MqttRefusal.DeliveryTimedOut),
+                (3, MqttRefusal.ConsumerFailing), (5, MqttRefusal.ConsumerFailing),
+            ],
+            _intake.DeadLetters);
+
+        // It comes back in the end, and is as before.
+        Assert.True(hanging.MoveNext());
+        Assert.Equal([5], Events(hanging));
+        Assert.False(hanging.MoveNext());
+        Add("a", 6);
+        Assert.True(hanging.MoveNext());
+        Assert.Equal([6], Events(hanging));
+        Assert.False(hanging.MoveNext());
+        Assert.Equal([6], _intake.Finished);
+    }
+
+    [Fact]
+    public void GetMaxAddCount_ConsumersHangWhileFailuresAreHeld_GivesUpNothing()
+    {
+        Add("a", 1);
+        Cursor("a").MoveNext();
+        _intake.HoldFailures = true;
+
+        _intake.Time.Advance(TimeSpan.FromHours(1));
+        _cache.GetMaxAddCount();
+
+        Assert.Empty(_intake.DeadLetters);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_WhileFailuresAreHeldAndTheBrokerSendsThemAgain_LeavesThemToIt()
+    {
+        Add("a", 1, 2);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        _intake.HoldFailures = true;
+        _intake.Obsolete.UnionWith([1, 2]);
+
+        cursor.RecordDeliveryFailure();
+
+        Assert.False(cursor.MoveNext());
+        Assert.Empty(_intake.DeadLetters);
+    }
+
+    [Fact]
+    public void AddToCache_DroppedMessagesBehindOneThatTakesLong_DoNotGather()
+    {
+        Add("a", 0);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+
+        for (var i = 1; i <= 100_000; i++)
+        {
+            Add("a", i);
+            _intake.Obsolete.Add(i);
+        }
+
+        Assert.InRange(_cache.Count, 1, 2048);
     }
 
     [Fact]
@@ -282,20 +393,7 @@ public sealed class MqttQueueCacheTests
         Add("a", 3);
         Assert.True(cursor.MoveNext());
         Assert.Equal([3], Events(cursor));
-        Assert.Equal([3], _cache.TakeUnfinished().Select(message => (int)message.Event));
-    }
-
-    [Fact]
-    public void TakeUnfinished_SeveralStreams_ReturnsThemInOrderOfArrival()
-    {
-        Add("b", 1);
-        Add("a", 2);
-        Add("b", 3);
-        var cursor = Cursor("a");
-        cursor.MoveNext();
-        cursor.MoveNext();
-
-        Assert.Equal([1, 3], _cache.TakeUnfinished().Select(message => (int)message.Event));
+        Assert.Equal(1, _cache.Count);
     }
 
     private static int[] Events(MqttCacheCursor cursor) =>
@@ -309,6 +407,10 @@ public sealed class MqttQueueCacheTests
     private sealed class FakeIntake : IMqttIntake
     {
         public MqttStreamOptions Options { get; } = new();
+
+        public FakeTimeProvider Time { get; } = new();
+
+        public TimeProvider TimeProvider => Time;
 
         public bool HoldFailures { get; set; }
 

@@ -218,6 +218,85 @@ public sealed class ProviderContractTests(ProviderFixture fixture) : IClassFixtu
     }
 
     [Fact]
+    public async Task Reconnect_SessionLostThenKept_WhatTheLostOneBroughtIsStillDelivered()
+    {
+        var session = await fixture.Broker.SessionAsync();
+        var behavior = ReadingGrains.Of(_key);
+        var (begun, mayEnd) = Hold(_key);
+        session.Deliver(Topic(), "1");
+        await begun.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        session.Deliver(Topic(), "2");
+
+        session.Reconnect(sessionPresent: false);
+        session.Deliver(Topic(), "3").IsAbandoned = true;
+        session.Reconnect(sessionPresent: true);
+        var next = session.Deliver(Topic(), "3");
+        mayEnd.SetResult();
+
+        await next.CompletionAsync();
+        Assert.Equal(["1", "2", "3"], behavior.Received);
+    }
+
+    [Fact]
+    public async Task Message_GrainHangs_IsGivenUpAfterTwiceTheDeliveryTimeAndHoldsUpNobodyAnyMore()
+    {
+        var session = await fixture.Broker.SessionAsync();
+        var (begun, mayEnd) = Hold(_key);
+        try
+        {
+            // Nothing else comes, so nothing but the waiting read can notice. The call itself would take 30 s to time out.
+            var hanging = session.Deliver(Topic(), "1");
+            var behind = session.Deliver(Topic(), "2");
+            await begun.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+            Assert.False(hanging.IsComplete);
+
+            await hanging.CompletionAsync().WaitAsync(TimeSpan.FromSeconds(15), TestContext.Current.CancellationToken);
+            await behind.CompletionAsync().WaitAsync(TimeSpan.FromSeconds(15), TestContext.Current.CancellationToken);
+            await session.Deliver(Topic(), "3").CompletionAsync().WaitAsync(TimeSpan.FromSeconds(15), TestContext.Current.CancellationToken);
+
+            Assert.Equal(["1"], ReadingGrains.Of(_key).Received);
+            Assert.Contains(new("reason", MqttRefusal.DeliveryTimedOut), DeadLetters()[0].UserProperties);
+        }
+        finally
+        {
+            mayEnd.SetResult();
+        }
+
+        await session.Deliver(Topic(), "4").CompletionAsync();
+    }
+
+    [Fact]
+    public async Task Message_FailedWithTheStore_IsNotGivenUpInTheMomentTheStoreIsBack()
+    {
+        var session = await fixture.Broker.SessionAsync();
+        var behavior = ReadingGrains.Of(_key);
+        var attempts = 0;
+        fixture.Gate.HoldFailures = true;
+        try
+        {
+            // The first round of attempts takes a second. It fails while the store is away, which is back before anyone asks.
+            behavior.OnReading = _ =>
+            {
+                attempts++;
+                if (attempts == 4)
+                {
+                    fixture.Gate.HoldFailures = false;
+                }
+
+                return attempts <= 6 ? throw new InvalidOperationException("The store is away.") : Task.CompletedTask;
+            };
+            await session.Deliver(Topic(), "1").CompletionAsync();
+
+            Assert.Empty(DeadLetters());
+            Assert.Equal(7, attempts);
+        }
+        finally
+        {
+            fixture.Gate.HoldFailures = false;
+        }
+    }
+
+    [Fact]
     public async Task Fenced_UndeliveredMessages_AreNotDelivered()
     {
         var session = await fixture.Broker.SessionAsync();
