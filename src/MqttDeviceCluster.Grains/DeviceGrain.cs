@@ -187,8 +187,10 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
         catch (OperationCanceledException) when (giveUp.IsCancellationRequested)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            // A timer may fire some milliseconds early; the caller is told the time that he gave.
+            var waited = _time.GetElapsedTime(started);
             throw timeout.IsCancellationRequested
-                ? new DeviceTimeoutException(_deviceId, _time.GetElapsedTime(started), match.MissingPins, published: true)
+                ? new DeviceTimeoutException(_deviceId, waited > options.Timeout ? waited : options.Timeout, match.MissingPins, published: true)
                 : new DeviceInterruptedException(_deviceId, CommandRunner.InterruptedReason, published: false);
         }
         finally

@@ -28,6 +28,13 @@ internal sealed partial class CommandRunner(
     /// <summary>How long a publish that was withdrawn may take to say that the command was never sent.</summary>
     private static readonly TimeSpan WithdrawGrace = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The least that must be left of its time to a command whose turn comes after a wait in line.</summary>
+    /// <remarks>
+    /// Timers are some milliseconds apart. When commands in line run out of time together, each would else be published in its last
+    /// moment, as the one before it gives up, and act when its caller is gone.
+    /// </remarks>
+    private static readonly TimeSpan LeastLeftAfterLine = TimeSpan.FromMilliseconds(20);
+
     private readonly CommandLine _line = new(maxWaiting);
 
     /// <summary>Runs a command to its result, or to one of the exceptions that <see cref="IDeviceGrain"/> documents.</summary>
@@ -47,13 +54,20 @@ internal sealed partial class CommandRunner(
         Attempt attempt = new(request, request.ToCommand(id, deadline, giveUp.Token), match, giveUp.Token);
         try
         {
-            await (_line.TryEnter(giveUp.Token) ?? throw new DeviceBusyException(deviceId, _line.Waiting));
+            var turn = _line.TryEnter(giveUp.Token) ?? throw new DeviceBusyException(deviceId, _line.Waiting);
+            var waited = !turn.IsCompleted;
+            await turn;
             try
             {
                 // The turn may have come in the moment the caller gave up.
                 giveUp.Token.ThrowIfCancellationRequested();
+                if (waited && Left(started, request.Options.Timeout) < LeastLeftAfterLine)
+                {
+                    throw TimedOut(started, attempt);
+                }
+
                 return request.Options.Confirm
-                    ? await ConfirmAsync(attempt, () => timeout.CancelAfter(Left(started, request.Options.Timeout + request.ExtraWait)))
+                    ? await ConfirmAsync(attempt, () => timeout.CancelAfter(Left(started, attempt.Limit)))
                     : await PublishOnlyAsync(attempt);
             }
             finally
@@ -69,12 +83,24 @@ internal sealed partial class CommandRunner(
                 throw new DeviceInterruptedException(deviceId, InterruptedReason, attempt.MayBePublished);
             }
 
-            throw new DeviceTimeoutException(
-                deviceId,
-                time.GetElapsedTime(started),
-                attempt.MayBePublished ? match.MissingPins : match.AskedPins,
-                attempt.MayBePublished);
+            throw TimedOut(started, attempt);
         }
+        catch (BrokerUnavailableException exception) when (!exception.Refused && time.GetUtcNow() >= deadline)
+        {
+            // It expired before it could be sent, and the publisher noticed first.
+            attempt.MayBePublished = false;
+            throw TimedOut(started, attempt);
+        }
+    }
+
+    private DeviceTimeoutException TimedOut(long started, Attempt attempt)
+    {
+        // A timer may fire some milliseconds early; the caller is told the time that he gave.
+        var elapsed = time.GetElapsedTime(started);
+        var waited = elapsed > attempt.Limit ? elapsed : attempt.Limit;
+        return attempt.MayBePublished
+            ? new(deviceId, waited, attempt.Match.MissingPins, published: true)
+            : new(deviceId, waited, attempt.Match.AskedPins, published: false);
     }
 
     private async Task<CommandResult> PublishOnlyAsync(Attempt attempt)
@@ -102,6 +128,7 @@ internal sealed partial class CommandRunner(
 
             if (attempt.Request.ExtraWait > TimeSpan.Zero)
             {
+                attempt.Limit += attempt.Request.ExtraWait;
                 extendTimeout();
             }
 
@@ -194,6 +221,9 @@ internal sealed partial class CommandRunner(
         public CommandMatch Match => match;
 
         public CancellationToken GiveUp => giveUp;
+
+        /// <summary>Gets or sets how long all of it may take.</summary>
+        public TimeSpan Limit { get; set; } = request.Options.Timeout;
 
         /// <summary>Gets or sets whether the command was, or may have been, given to the broker.</summary>
         public bool MayBePublished { get; set; }

@@ -4,14 +4,16 @@ using MQTTnet.Adapter;
 using MQTTnet.Diagnostics.Logger;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
+using MQTTnet.Protocol;
 using MQTTnet.Server;
 using MQTTnet.Server.Internal.Adapter;
 
 namespace MqttDeviceCluster.Silo.EmbeddedBroker;
 
 /// <summary>
-/// Takes MQTT 3.1.1 clients that name no client id, as <c>mosquitto_sub</c> does: MQTTnet refuses them, and the protocol says that a server may give them
-/// one [MQTT-3.1.3-6]. Only for a clean session [MQTT-3.1.3-8]: no one could come back to another.
+/// Takes clients that name no client id, as <c>mosquitto_sub</c> does: MQTTnet refuses them, and the protocol says that a server may give them
+/// one [MQTT-3.1.3-6]. In 3.1.1 only for a clean session [MQTT-3.1.3-8]: no one could come back to another. In 5 the client is told which one it
+/// got [MQTT-3.2.2-16].
 /// </summary>
 internal sealed class AnonymousClientAdapter : IMqttServerAdapter
 {
@@ -31,6 +33,8 @@ internal sealed class AnonymousClientAdapter : IMqttServerAdapter
 
     private sealed class Channel(IMqttChannelAdapter inner) : IMqttChannelAdapter
     {
+        private string? _assignedId;
+
         public long BytesReceived => inner.BytesReceived;
 
         public long BytesSent => inner.BytesSent;
@@ -52,11 +56,14 @@ internal sealed class AnonymousClientAdapter : IMqttServerAdapter
         public async Task<MqttPacket> ReceivePacketAsync(CancellationToken cancellationToken)
         {
             var packet = await inner.ReceivePacketAsync(cancellationToken);
-            if (packet is MqttConnectPacket { CleanSession: true } connect
-                && string.IsNullOrEmpty(connect.ClientId)
-                && PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V311)
+            if (packet is MqttConnectPacket connect && string.IsNullOrEmpty(connect.ClientId))
             {
-                connect.ClientId = $"anonymous-{Guid.NewGuid():N}";
+                var version = PacketFormatterAdapter.ProtocolVersion;
+                if (version == MqttProtocolVersion.V500 || (version == MqttProtocolVersion.V311 && connect.CleanSession))
+                {
+                    connect.ClientId = $"anonymous-{Guid.NewGuid():N}";
+                    _assignedId = version == MqttProtocolVersion.V500 ? connect.ClientId : null;
+                }
             }
 
             return packet;
@@ -64,7 +71,15 @@ internal sealed class AnonymousClientAdapter : IMqttServerAdapter
 
         public void ResetStatistics() => inner.ResetStatistics();
 
-        public Task SendPacketAsync(MqttPacket packet, CancellationToken cancellationToken) => inner.SendPacketAsync(packet, cancellationToken);
+        public Task SendPacketAsync(MqttPacket packet, CancellationToken cancellationToken)
+        {
+            if (_assignedId is not null && packet is MqttConnAckPacket { ReasonCode: MqttConnectReasonCode.Success } accepted)
+            {
+                accepted.AssignedClientIdentifier = _assignedId;
+            }
+
+            return inner.SendPacketAsync(packet, cancellationToken);
+        }
 
         public void Dispose() => inner.Dispose();
     }

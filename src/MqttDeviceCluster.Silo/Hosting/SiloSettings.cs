@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using MqttDeviceCluster.Streaming.Mqtt;
+using Orleans.Configuration;
 
 namespace MqttDeviceCluster.Silo.Hosting;
 
@@ -14,7 +15,7 @@ internal sealed record SiloSettings
     /// <summary>The name of the grain storage that devices live in.</summary>
     public const string StorageName = "Default";
 
-    /// <summary>Every key of the sections that only this host reads; one that is not here is a typing error.</summary>
+    /// <summary>Every key of the sections that this host knows to the last; one that is not here is a typing error.</summary>
     private static readonly Dictionary<string, string[]> OwnKeys = new(StringComparer.OrdinalIgnoreCase)
     {
         ["DataDirectory"] = [],
@@ -23,6 +24,7 @@ internal sealed record SiloSettings
         ["Devices"] = ["CommandQualityOfService"],
         ["Dashboard"] = ["Enabled"],
         ["Shutdown"] = ["DrainDelay"],
+        ["Orleans:Endpoints"] = [.. typeof(EndpointOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Mqtt"] = [.. typeof(MqttStreamOptions).GetProperties().Where(p => p.CanWrite && p.Name != nameof(MqttStreamOptions.ConnectionString)).Select(p => p.Name)],
     };
 

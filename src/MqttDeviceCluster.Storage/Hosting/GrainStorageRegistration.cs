@@ -38,6 +38,8 @@ internal static class GrainStorageRegistration
         services.AddKeyedSingleton(name, (provider, _) =>
         {
             var options = GetOptions(provider);
+            // Whoever asks for the storage before Orleans runs the validators gets their words as well.
+            createValidator(options, name).ValidateConfiguration();
             return ActivatorUtilities.CreateInstance<GroupCommitGrainStorage>(
                 provider, name, createStore(options, name, provider.GetRequiredService<TimeProvider>()), options.GrainStorageSerializer, getLimits(options));
         });

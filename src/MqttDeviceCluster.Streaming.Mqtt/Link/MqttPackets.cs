@@ -70,7 +70,9 @@ internal static class MqttPackets
         {
             Topic = filter.Filter,
             QualityOfServiceLevel = (MqttQualityOfServiceLevel)filter.QualityOfService,
-            RetainAsPublished = true,
+            // The flag is to say one thing: that the broker had stored the message and this is old news. As published it would also mark
+            // what someone publishes retained this moment, and no one could tell the two apart.
+            RetainAsPublished = false,
             RetainHandling = MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly,
         })],
     };

@@ -23,9 +23,13 @@ internal sealed class DeviceSystem : IAsyncDisposable
     /// <summary>Gets the facade, as a service with an Orleans client of its own has it.</summary>
     public IDeviceCluster Cluster => _client!.Services.GetRequiredService<IDeviceCluster>();
 
-    public static async Task<DeviceSystem> StartAsync(params string[] siloArguments)
+    public static async Task<DeviceSystem> StartAsync(params string[] siloArguments) =>
+        await StartAsync(await MosquittoBroker.StartAsync(), siloArguments);
+
+    /// <summary>Starts one on a broker that something has happened at before. It goes with the system.</summary>
+    public static async Task<DeviceSystem> StartAsync(MosquittoBroker broker, params string[] siloArguments)
     {
-        var system = new DeviceSystem(await MosquittoBroker.StartAsync());
+        var system = new DeviceSystem(broker);
         try
         {
             await system.StartSiloAsync(siloArguments);

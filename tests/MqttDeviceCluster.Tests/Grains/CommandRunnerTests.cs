@@ -283,6 +283,38 @@ public sealed class CommandRunnerTests
     }
 
     [Fact]
+    public async Task RunAsync_TurnInTheLastMoment_IsNeverPublished()
+    {
+        var runner = Runner();
+        var first = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(4.99) }), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(5) }), NotInterrupted, Token);
+
+        _time.Advance(TimeSpan.FromSeconds(4.99));
+
+        Assert.True((await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(first))).Published);
+        var timeout = await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(second));
+        Assert.False(timeout.Published);
+        Assert.Equal(TimeSpan.FromSeconds(5), timeout.Waited);
+        Assert.Equal([13], timeout.MissingPins);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_ThePublisherNoticesTheEndFirst_IsATimeoutBeforeItWasSent()
+    {
+        TaskCompletionSource publish = new();
+        _publish = _ => publish.Task;
+        // Timers of the runner stand still, as they do for some milliseconds on a busy machine.
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+        _time.AdjustTime(_time.GetUtcNow() + CommandOptions.DefaultTimeout);
+        publish.SetException(new BrokerUnavailableException("d", "it expired before it could be sent", refused: false));
+
+        var timeout = await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(run));
+        Assert.False(timeout.Published);
+        Assert.Equal([13], timeout.MissingPins);
+    }
+
+    [Fact]
     public async Task RunAsync_WaitInLine_CountsIntoTheTimeout()
     {
         await Turns();

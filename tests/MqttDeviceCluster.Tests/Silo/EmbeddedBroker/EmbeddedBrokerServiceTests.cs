@@ -33,6 +33,23 @@ public sealed class EmbeddedBrokerServiceTests
     }
 
     [Fact]
+    public async Task Connect_NoClientIdInMqtt5_IsTakenAndToldItsId()
+    {
+        await using var broker = await StartAsync(100_000);
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _port, Token);
+        await client.GetStream().WriteAsync(
+            new byte[] { 0x10, 13, 0, 4, (byte)'M', (byte)'Q', (byte)'T', (byte)'T', 5, 2, 0, 60, 0, 0, 0 }, Token);
+
+        var answer = new byte[5];
+        await client.GetStream().ReadExactlyAsync(answer, Token).AsTask().WaitAsync(Bound, Token);
+        Assert.Equal([0x20, 0, 0], [answer[0], answer[2], answer[3]]);
+        var properties = new byte[answer[4]];
+        await client.GetStream().ReadExactlyAsync(properties, Token).AsTask().WaitAsync(Bound, Token);
+        Assert.Contains("\u0012\0\u002aanonymous-", System.Text.Encoding.Latin1.GetString(properties), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Session_ClientAway_KeepsItsMessages()
     {
         await using var broker = await StartAsync(100_000);

@@ -66,6 +66,7 @@ public sealed class SiloSettingsTests
     [InlineData("EmbeddedBroker:Address", "localhost", "EmbeddedBroker:Address must be an IP address but is 'localhost'")]
     [InlineData("EmbeddedBroker:Host", "x", "EmbeddedBroker:Host is not a setting")]
     [InlineData("Orleans:Endpoints:GatewayPort", "65536", "Orleans:Endpoints:GatewayPort must be 1 to 65535")]
+    [InlineData("Orleans:Endpoints:GatwayPort", "3", "Orleans:Endpoints:GatwayPort is not a setting")]
     [InlineData("Simulate", "-1", "Simulate must be 0 to 100000")]
     [InlineData("Shutdown:DrainDelay", "02:00:00", "Shutdown:DrainDelay must be hh:mm:ss, at most a minute")]
     [InlineData("Devices:CommandQualityOfService", "2", "Devices:CommandQualityOfService must be AtLeastOnce or AtMostOnce")]

@@ -33,8 +33,8 @@ public sealed class MqttSessionTests : IAsyncDisposable
         Assert.True(properties.IndexOf((byte[])[0x21, 0, 5]) >= 0, "Receive Maximum 5 is missing.");
         Assert.Equal(-1, properties.IndexOf((byte)0x22));
 
-        // Retain handling 1, retain as published, QoS 1.
-        Assert.Equal(0x10 | 0x08 | 0x01, connection.Subscribe.Body[^1]);
+        // Retain handling 1, no retain as published, QoS 1.
+        Assert.Equal(0x10 | 0x01, connection.Subscribe.Body[^1]);
         await WaitForAsync(MqttConnectionState.Online);
         Assert.Null(_session!.Problem);
     }
