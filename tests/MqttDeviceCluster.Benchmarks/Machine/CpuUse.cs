@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace MqttDeviceCluster.Benchmarks.Machine;
+
+/// <summary>Processor time between two moments: of the processes that take part, and of everything else on the machine.</summary>
+/// <param name="Self">This process, in which the contenders run.</param>
+/// <param name="Broker">The broker, when it is ours.</param>
+/// <param name="Devices">The simulated devices.</param>
+/// <param name="Machine">Everything on the machine, these included; zero where the system does not say.</param>
+internal readonly record struct CpuUse(TimeSpan Self, TimeSpan Broker, TimeSpan Devices, TimeSpan Machine)
+{
+    // USER_HZ, in which Linux reports to programs whatever its kernel counts in.
+    private const double TicksPerSecond = 100;
+
+    /// <summary>Gets what programs that have no part in the measurement used.</summary>
+    public TimeSpan Others => Machine - Self - Broker - Devices is { Ticks: > 0 } others ? others : TimeSpan.Zero;
+
+    public static CpuUse operator -(CpuUse to, CpuUse from) => new(to.Self - from.Self, to.Broker - from.Broker, to.Devices - from.Devices, to.Machine - from.Machine);
+
+    public static CpuUse operator +(CpuUse x, CpuUse y) => new(x.Self + y.Self, x.Broker + y.Broker, x.Devices + y.Devices, x.Machine + y.Machine);
+
+    public static CpuUse Now(Process? broker, Process devices) => new(Environment.CpuUsage.TotalTime, Of(broker), Of(devices), OfMachine());
+
+    private static TimeSpan Of(Process? process)
+    {
+        process?.Refresh();
+        return process?.TotalProcessorTime ?? TimeSpan.Zero;
+    }
+
+    private static TimeSpan OfMachine()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return TimeSpan.Zero;
+        }
+
+        // cpu  user nice system idle iowait irq softirq steal ...
+        var fields = File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var busy = new[] { 1, 2, 3, 6, 7, 8 }.Sum(i => long.Parse(fields[i], CultureInfo.InvariantCulture));
+        return TimeSpan.FromSeconds(busy / TicksPerSecond);
+    }
+}
