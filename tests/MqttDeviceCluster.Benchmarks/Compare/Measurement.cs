@@ -12,15 +12,15 @@ internal sealed class Measurement
 
     public TimeSpan Elapsed { get; private set; }
 
-    public CpuUse Cpu { get; private set; }
+    public Usage Used { get; private set; }
 
     public double PerSecond => Operations / Elapsed.TotalSeconds;
 
-    public void Add(long operations, TimeSpan elapsed, CpuUse cpu, IEnumerable<double> milliseconds)
+    public void Add(long operations, TimeSpan elapsed, Usage used, IEnumerable<double> milliseconds)
     {
         Operations += operations;
         Elapsed += elapsed;
-        Cpu += cpu;
+        Used += used;
         _milliseconds.AddRange(milliseconds);
         _sorted = false;
     }

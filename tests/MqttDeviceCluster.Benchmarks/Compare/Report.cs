@@ -8,7 +8,7 @@ namespace MqttDeviceCluster.Benchmarks.Compare;
 internal sealed class Report(CompareOptions options, TextWriter output)
 {
     private static readonly string[] Headings =
-        ["", "floor", "service", "ratio", "p50 ms", "p99 ms", "CPU µs/op floor", "service", "broker", "devices", "devices busy", "other load"];
+        ["", "floor", "service", "ratio", "p50 ms", "p99 ms", "CPU µs/op floor", "service", "broker", "devices", "KB/op floor", "service", "GC pause", "devices busy", "other load"];
 
     private readonly List<string[]> _rows = [];
 
@@ -29,13 +29,16 @@ internal sealed class Report(CompareOptions options, TextWriter output)
             Text(ratio, "0.00"),
             Both(0.5),
             Both(0.99),
-            Text(floor.CostOf(floor.Cpu.Self), "0.0"),
-            Text(service.CostOf(service.Cpu.Self), "0.0"),
-            Text(service.CostOf(service.Cpu.Broker), "0.0"),
-            Text(service.CostOf(service.Cpu.Devices), "0.0"),
+            Text(floor.CostOf(floor.Used.Self), "0.0"),
+            Text(service.CostOf(service.Used.Self), "0.0"),
+            Text(service.CostOf(service.Used.Broker), "0.0"),
+            Text(service.CostOf(service.Used.Devices), "0.0"),
+            Text(floor.Used.Allocated / 1024.0 / floor.Operations, "0.0"),
+            Text(service.Used.Allocated / 1024.0 / service.Operations, "0.0"),
+            $"{Text(Busy(floor, floor.Used.Paused), "0 %")} / {Text(Busy(service, service.Used.Paused), "0 %")}",
             // Of one core. The devices are far from being what limits either side as long as this stays far from 100 %.
-            $"{Text(Busy(floor, floor.Cpu.Devices), "0 %")} / {Text(Busy(service, service.Cpu.Devices), "0 %")}",
-            $"{Text(Busy(floor, floor.Cpu.Others), "0 %")} / {Text(Busy(service, service.Cpu.Others), "0 %")}",
+            $"{Text(Busy(floor, floor.Used.Devices), "0 %")} / {Text(Busy(service, service.Used.Devices), "0 %")}",
+            $"{Text(Busy(floor, floor.Used.Others), "0 %")} / {Text(Busy(service, service.Used.Others), "0 %")}",
         ]);
         await output.WriteLineAsync(JsonSerializer.Serialize(new
         {
@@ -79,16 +82,18 @@ internal sealed class Report(CompareOptions options, TextWriter output)
         p99Ms = measurement.Percentile(0.99),
         cpuMicrosecondsPerOperation = new
         {
-            self = Math.Round(measurement.CostOf(measurement.Cpu.Self), 2),
-            broker = Math.Round(measurement.CostOf(measurement.Cpu.Broker), 2),
-            devices = Math.Round(measurement.CostOf(measurement.Cpu.Devices), 2),
+            self = Math.Round(measurement.CostOf(measurement.Used.Self), 2),
+            broker = Math.Round(measurement.CostOf(measurement.Used.Broker), 2),
+            devices = Math.Round(measurement.CostOf(measurement.Used.Devices), 2),
         },
+        bytesPerOperation = measurement.Used.Allocated / Math.Max(1, measurement.Operations),
+        pausedShare = Math.Round(Busy(measurement, measurement.Used.Paused), 3),
         coresBusy = new
         {
-            self = Math.Round(Busy(measurement, measurement.Cpu.Self), 3),
-            broker = Math.Round(Busy(measurement, measurement.Cpu.Broker), 3),
-            devices = Math.Round(Busy(measurement, measurement.Cpu.Devices), 3),
-            others = Math.Round(Busy(measurement, measurement.Cpu.Others), 3),
+            self = Math.Round(Busy(measurement, measurement.Used.Self), 3),
+            broker = Math.Round(Busy(measurement, measurement.Used.Broker), 3),
+            devices = Math.Round(Busy(measurement, measurement.Used.Devices), 3),
+            others = Math.Round(Busy(measurement, measurement.Used.Others), 3),
         },
     };
 

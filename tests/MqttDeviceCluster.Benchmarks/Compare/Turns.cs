@@ -30,11 +30,11 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
 
         List<double>[] times = [.. Enumerable.Range(0, inFlight).Select(_ => new List<double>())];
-        var before = Cpu();
+        var before = Used();
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, inFlight).Select(worker => Task.Run(() => WorkAsync(worker), cancellationToken)));
         var elapsed = Stopwatch.GetElapsedTime(start);
-        into?.Add(times.Sum(list => (long)list.Count), elapsed, Cpu() - before, times.SelectMany(list => list));
+        into?.Add(times.Sum(list => (long)list.Count), elapsed, Used() - before, times.SelectMany(list => list));
         if (contender is Service)
         {
             for (var device = 0; device < deviceCount; device++)
@@ -66,7 +66,7 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken);
         using var counting = contender.CountUpdates();
         var first = contender.UpdatesDone;
-        var before = Cpu();
+        var before = Used();
         var start = Stopwatch.GetTimestamp();
         var done = 0L;
         while (Stopwatch.GetElapsedTime(start) < duration)
@@ -77,7 +77,7 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
 
         var elapsed = Stopwatch.GetElapsedTime(start);
-        into?.Add(done, elapsed, Cpu() - before, []);
+        into?.Add(done, elapsed, Used() - before, []);
 
         // Not measured: what is on its way when the time is over.
         devices.Allow(0);
@@ -101,5 +101,5 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
     }
 
-    private CpuUse Cpu() => CpuUse.Now(broker?.Process, devices.Process);
+    private Usage Used() => Usage.Now(broker?.Process, devices.Process);
 }

@@ -3,12 +3,14 @@ using System.Globalization;
 
 namespace MqttDeviceCluster.Benchmarks.Machine;
 
-/// <summary>Processor time between two moments: of the processes that take part, and of everything else on the machine.</summary>
+/// <summary>What was used between two moments: by the processes that take part, and by everything else on the machine.</summary>
 /// <param name="Self">This process, in which the contenders run.</param>
 /// <param name="Broker">The broker, when it is ours.</param>
 /// <param name="Devices">The simulated devices.</param>
 /// <param name="Machine">Everything on the machine, these included; zero where the system does not say.</param>
-internal readonly record struct CpuUse(TimeSpan Self, TimeSpan Broker, TimeSpan Devices, TimeSpan Machine)
+/// <param name="Allocated">Bytes allocated in this process.</param>
+/// <param name="Paused">How long this process stood still for its garbage collector.</param>
+internal readonly record struct Usage(TimeSpan Self, TimeSpan Broker, TimeSpan Devices, TimeSpan Machine, long Allocated, TimeSpan Paused)
 {
     // USER_HZ, in which Linux reports to programs whatever its kernel counts in.
     private const double TicksPerSecond = 100;
@@ -16,11 +18,14 @@ internal readonly record struct CpuUse(TimeSpan Self, TimeSpan Broker, TimeSpan 
     /// <summary>Gets what programs that have no part in the measurement used.</summary>
     public TimeSpan Others => Machine - Self - Broker - Devices is { Ticks: > 0 } others ? others : TimeSpan.Zero;
 
-    public static CpuUse operator -(CpuUse to, CpuUse from) => new(to.Self - from.Self, to.Broker - from.Broker, to.Devices - from.Devices, to.Machine - from.Machine);
+    public static Usage operator -(Usage to, Usage from) => new(
+        to.Self - from.Self, to.Broker - from.Broker, to.Devices - from.Devices, to.Machine - from.Machine, to.Allocated - from.Allocated, to.Paused - from.Paused);
 
-    public static CpuUse operator +(CpuUse x, CpuUse y) => new(x.Self + y.Self, x.Broker + y.Broker, x.Devices + y.Devices, x.Machine + y.Machine);
+    public static Usage operator +(Usage x, Usage y) => new(
+        x.Self + y.Self, x.Broker + y.Broker, x.Devices + y.Devices, x.Machine + y.Machine, x.Allocated + y.Allocated, x.Paused + y.Paused);
 
-    public static CpuUse Now(Process? broker, Process devices) => new(Environment.CpuUsage.TotalTime, Of(broker), Of(devices), OfMachine());
+    public static Usage Now(Process? broker, Process devices) => new(
+        Environment.CpuUsage.TotalTime, Of(broker), Of(devices), OfMachine(), GC.GetTotalAllocatedBytes(), GC.GetTotalPauseDuration());
 
     private static TimeSpan Of(Process? process)
     {
