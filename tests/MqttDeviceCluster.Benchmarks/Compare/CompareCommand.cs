@@ -32,9 +32,10 @@ internal static class CompareCommand
         rows.AcceptOnlyFromAmong([.. Comparison.RowNames]);
         Option<string[]> silo = new("--silo") { Description = "A setting of the measured silo, such as Dashboard:Enabled=false. May be repeated." };
 
+        Option<bool> allocations = new("--allocations") { Description = "Also shows which types the service allocates. That costs some." };
         Command command = new("compare", "Measures the service and the bare MQTT loop in turns, against the same broker and devices.")
         {
-            devices, reporters, inFlight, seconds, rounds, storage, broker, rows, silo,
+            devices, reporters, inFlight, seconds, rounds, storage, broker, rows, silo, allocations,
         };
         command.Validators.Add(result =>
         {
@@ -58,6 +59,7 @@ internal static class CompareCommand
                     Broker = parsed.GetValue(broker),
                     Rows = parsed.GetValue(rows) ?? [],
                     SiloSettings = parsed.GetValue(silo) ?? [],
+                    Allocations = parsed.GetValue(allocations),
                 }).RunAsync(Console.Out, cancellationToken);
                 return 0;
             }

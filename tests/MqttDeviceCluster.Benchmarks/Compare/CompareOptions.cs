@@ -36,6 +36,9 @@ internal sealed record CompareOptions
     /// <summary>Gets which rows to measure; empty for all.</summary>
     public required IReadOnlyList<string> Rows { get; init; }
 
+    /// <summary>Gets whether to show which types the service allocates.</summary>
+    public required bool Allocations { get; init; }
+
     /// <summary>Gets further settings of the silo, as <c>Key:Name=value</c>.</summary>
     public required IReadOnlyList<string> SiloSettings { get; init; }
 }

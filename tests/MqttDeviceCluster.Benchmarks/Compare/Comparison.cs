@@ -14,6 +14,7 @@ internal sealed class Comparison(CompareOptions options)
 
     // So few devices that each has many updates waiting.
     private const int BurstDevices = 100;
+    private const int AllocationLines = 45;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
 
     public static IReadOnlyList<string> RowNames { get; } = [RoundTrip, Commands, Updates, Bursts];
@@ -28,6 +29,7 @@ internal sealed class Comparison(CompareOptions options)
         await using var service = await Service.StartAsync(broker, options, deviceCount, cancellationToken);
         Turns turns = new(devices, mosquitto, cancellationToken);
 
+        using var allocations = options.Allocations ? new AllocationSampler() : null;
         Report report = new(options, output);
         await report.BeginAsync();
         foreach (var row in RowNames.Where(name => options.Rows.Count == 0 || options.Rows.Contains(name)))
@@ -38,10 +40,16 @@ internal sealed class Comparison(CompareOptions options)
             {
                 // The first round only warms up: code is compiled, and grains are activated.
                 await run(floor, round == 0 ? WarmUp : options.Turn, round == 0 ? null : results[0]);
+                allocations?.Switch(round > 0);
                 await run(service, round == 0 ? WarmUp : options.Turn, round == 0 ? null : results[1]);
+                allocations?.Switch(false);
             }
 
             await report.RowAsync(row, title, results[0], results[1], isTime: row == RoundTrip);
+            foreach (var line in allocations?.TakeTop(AllocationLines) ?? [])
+            {
+                await output.WriteLineAsync(line);
+            }
         }
 
         await report.EndAsync(options.Storage == StorageKind.Sqlite ? await service.StopAndVerifyAsync(turns.Said) : null);

@@ -87,6 +87,7 @@ internal sealed class Report(CompareOptions options, TextWriter output)
             devices = Math.Round(measurement.CostOf(measurement.Used.Devices), 2),
         },
         bytesPerOperation = measurement.Used.Allocated / Math.Max(1, measurement.Operations),
+        collections = measurement.Used.Collections,
         pausedShare = Math.Round(Busy(measurement, measurement.Used.Paused), 3),
         coresBusy = new
         {
