@@ -15,7 +15,7 @@ namespace MqttDeviceCluster;
 /// <para>A command is confirmed after its update was stored: what a caller was told survives the silo.</para>
 /// </remarks>
 [GrainType("device"), ImplicitStreamSubscription(DeviceStreams.Messages)]
-internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscriptionObserver, IAsyncObserver<DeviceMessage>, IDisposable
+internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscriptionObserver, IAsyncBatchObserver<DeviceMessage>, IDisposable
 {
     /// <summary>The name of the stored state. Some storages key rows by it and the grain's key alone, so no other grain may use it.</summary>
     public const string StateName = "MqttDeviceCluster.Device";
@@ -81,25 +81,30 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
         await handleFactory.Create<DeviceMessage>().ResumeAsync(this);
 
-    public Task OnNextAsync(DeviceMessage item, StreamSequenceToken? token = null)
+    /// <summary>Applies all updates of a delivery before the first await, and stores what they come to once: a backlog is one write.</summary>
+    public Task OnNextAsync(IList<SequentialItem<DeviceMessage>> items)
     {
         if (!DeviceId.IsValid(_deviceId))
         {
-            _metrics.Ignored("invalid_id");
+            _metrics.Ignored("invalid_id", items.Count);
             LogInvalidId();
             return Task.CompletedTask;
         }
 
-        if (item is not DeviceUpdate update)
+        foreach (var item in items)
         {
-            _metrics.Ignored("unknown_message");
-            LogUnknownMessage(_deviceId, item.GetType().Name);
-            return Task.CompletedTask;
+            if (item.Item is DeviceUpdate update)
+            {
+                Apply(update);
+            }
+            else
+            {
+                _metrics.Ignored("unknown_message");
+                LogUnknownMessage(_deviceId, item.Item.GetType().Name);
+            }
         }
 
-        Apply(update);
-
-        // Also for an update that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
+        // Also for updates that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
         return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
     }
 

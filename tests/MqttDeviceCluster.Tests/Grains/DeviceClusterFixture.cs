@@ -34,6 +34,11 @@ public sealed class DeviceClusterFixture : IAsyncLifetime
         cluster.Silos[0].ServiceProvider.GetRequiredKeyedService<IStreamProvider>(DeviceStreams.ProviderName)
             .GetStream<DeviceMessage>(StreamId.Create(DeviceStreams.Messages, deviceId)).OnNextAsync(update);
 
+    /// <summary>Lets the device send several updates that are delivered in one call.</summary>
+    public Task SendTogetherAsync(string deviceId, params DeviceUpdate[] updates) =>
+        Cluster.Silos[0].ServiceProvider.GetRequiredKeyedService<IStreamProvider>(DeviceStreams.ProviderName)
+            .GetStream<DeviceMessage>(StreamId.Create(DeviceStreams.Messages, deviceId)).OnNextBatchAsync(updates);
+
     /// <summary>Returns a new device that answers every command after the publish, like the base profile.</summary>
     public string NewAnsweringDevice()
     {

@@ -35,6 +35,20 @@ public sealed class DevicePersistenceTests(DeviceClusterFixture fixture)
         Assert.Equal(1, row.Writes);
     }
 
+    [Fact]
+    public async Task Updates_DeliveredTogether_AreAppliedInOrderAndWrittenOnce()
+    {
+        var id = DeviceClusterFixture.NewDevice();
+        var row = fixture.Storage.Of(id);
+        await fixture.SendTogetherAsync(
+            id, Of(Reading(13, PinState.High)), Of(Reading(14, PinState.High)), Of(Reading(13, PinState.Low)));
+
+        await Devices.WaitForAsync(id, [new(Pin: 14, State: PinState.High)], new() { IncludeCurrent = true }, Token);
+        Assert.Equal(1, row.Writes);
+        Assert.Equal(PinState.Low, (await Devices.GetPinAsync(id, 13, Token))?.State);
+        Assert.Equal(PinState.High, (await Devices.GetPinAsync(id, 14, Token))?.State);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

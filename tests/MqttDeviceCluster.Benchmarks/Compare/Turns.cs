@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using MqttDeviceCluster.Benchmarks.Devices;
+using MqttDeviceCluster.Benchmarks.Machine;
+
+namespace MqttDeviceCluster.Benchmarks.Compare;
+
+/// <summary>The measured loops: the same for both contenders.</summary>
+internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, CancellationToken cancellationToken)
+{
+    // How far the devices may be ahead of what is acknowledged: enough that the broker always has some to deliver.
+    private const int MaxAhead = 8192;
+    private static readonly TimeSpan Stall = TimeSpan.FromSeconds(15);
+
+    private readonly Dictionary<int, bool> _said = [];
+
+    /// <summary>Gets the state that each device of the service was last set to, or said on its own.</summary>
+    public IReadOnlyDictionary<int, bool> Said => _said;
+
+    /// <summary>Keeps commands in flight, each to another device, for a while.</summary>
+    public async Task CommandsAsync(IContender contender, int inFlight, int deviceCount, TimeSpan duration, Measurement? into)
+    {
+        contender.Expect(inFlight);
+
+        // Goes on from where each device is: every command changes something, so every one is stored.
+        var high = new bool[deviceCount];
+        var told = new bool[deviceCount];
+        for (var device = 0; device < deviceCount; device++)
+        {
+            high[device] = _said.GetValueOrDefault(device);
+        }
+
+        List<double>[] times = [.. Enumerable.Range(0, inFlight).Select(_ => new List<double>())];
+        var before = Used();
+        var start = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, inFlight).Select(worker => Task.Run(() => WorkAsync(worker), cancellationToken)));
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        into?.Add(times.Sum(list => (long)list.Count), elapsed, Used() - before, times.SelectMany(list => list));
+        if (contender is Service)
+        {
+            for (var device = 0; device < deviceCount; device++)
+            {
+                if (told[device])
+                {
+                    _said[device] = high[device];
+                }
+            }
+        }
+
+        async Task WorkAsync(int worker)
+        {
+            for (var device = worker; Stopwatch.GetElapsedTime(start) < duration && !cancellationToken.IsCancellationRequested; device = Next(device))
+            {
+                told[device] = true;
+                var sent = Stopwatch.GetTimestamp();
+                await contender.SetAsync(device, high[device] ^= true).WaitAsync(Stall, cancellationToken).ConfigureAwait(false);
+                times[worker].Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+            }
+
+            int Next(int device) => device + inFlight < deviceCount ? device + inFlight : worker;
+        }
+    }
+
+    /// <summary>Lets the devices send updates as fast as the contender acknowledges them, for a while, and waits for the last one.</summary>
+    public async Task UpdatesAsync(IContender contender, int deviceCount, TimeSpan duration, Measurement? into)
+    {
+        await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken);
+        using var counting = contender.CountUpdates();
+        var first = contender.UpdatesDone;
+        var before = Used();
+        var start = Stopwatch.GetTimestamp();
+        var done = 0L;
+        while (Stopwatch.GetElapsedTime(start) < duration)
+        {
+            devices.Allow(done + MaxAhead);
+            await Task.Delay(1, cancellationToken);
+            done = contender.UpdatesDone - first;
+        }
+
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        into?.Add(done, elapsed, Used() - before, []);
+
+        // Not measured: what is on its way when the time is over.
+        devices.Allow(0);
+        var sent = await devices.CountSentAsync(cancellationToken);
+        var progressed = Stopwatch.GetTimestamp();
+        for (var last = done; (done = contender.UpdatesDone - first) < sent; await Task.Delay(5, cancellationToken))
+        {
+            (last, progressed) = done > last ? (done, Stopwatch.GetTimestamp()) : (last, progressed);
+            if (Stopwatch.GetElapsedTime(progressed) > Stall)
+            {
+                throw new BenchmarkException($"The {contender.Name} acknowledged {done} of {sent} updates, and no more.");
+            }
+        }
+
+        if (contender is Service)
+        {
+            for (var i = Math.Max(0, sent - deviceCount); i < sent; i++)
+            {
+                _said[(int)(i % deviceCount)] = i / deviceCount % 2 == 0;
+            }
+        }
+    }
+
+    private Usage Used() => Usage.Now(broker?.Process, devices.Process);
+}
