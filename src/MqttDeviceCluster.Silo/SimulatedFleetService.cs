@@ -13,7 +13,16 @@ internal sealed partial class SimulatedFleetService(
     {
         for (var attempt = 1; !stoppingToken.IsCancellationRequested; attempt++)
         {
-            await using var fleet = new SimulatedFleet(new SimulatedFleetOptions { Broker = settings.Broker, Count = settings.Simulate }, loggerFactory);
+            await using var fleet = new SimulatedFleet(
+                new SimulatedFleetOptions
+                {
+                    Broker = settings.Broker,
+                    Count = settings.Simulate,
+
+                    // So that what the cluster holds after a pulse is how the device is.
+                    Behavior = DeviceBehavior.Default with { Pulses = PulseReports.Both },
+                },
+                loggerFactory);
             try
             {
                 await fleet.StartAsync(stoppingToken);

@@ -49,7 +49,7 @@ internal sealed class SimulationOptions
     private readonly DefaultedOption<PulseReports> _pulses = Parsers.Word(
         "--pulses",
         "Which edges of a pulse are reported.",
-        PulseReports.FirstEdge,
+        PulseReports.Both,
         ("first", PulseReports.FirstEdge),
         ("return", PulseReports.WayBack),
         ("both", PulseReports.Both),

@@ -8,12 +8,12 @@ namespace MqttDeviceCluster;
 /// <param name="Mode">The mode.</param>
 /// <param name="State">The state.</param>
 /// <param name="OrState">Another state that does as well, for a pulse that either edge confirms.</param>
-/// <param name="IsPulse">Whether the pin was given a pulse.</param>
+/// <param name="IsPulse">Whether the pin was given a pulse of which an echo may report either edge.</param>
 internal readonly record struct PinExpectation(int Pin, PinMode? Mode = null, PinState? State = null, PinState? OrState = null, bool IsPulse = false)
 {
     /// <summary>
     /// Returns whether the device itself said what is asked: what was known before does not count. An echo of the command settles which
-    /// command a pulse's edge belongs to, so then either edge does.
+    /// command a pulse's edge belongs to, so then either edge does, unless the caller asked for the way back: that is to be seen.
     /// </summary>
     public bool IsMetBy(in PinReading reading, bool echoed) =>
         reading.Pin == Pin
@@ -42,7 +42,7 @@ internal readonly record struct PinExpectation(int Pin, PinMode? Mode = null, Pi
         var inverse = pin.State == PinState.Low ? PinState.High : PinState.Low;
         return edge switch
         {
-            PulseEdge.Return => new(pin.Pin, State: inverse, IsPulse: true),
+            PulseEdge.Return => new(pin.Pin, State: inverse),
             PulseEdge.Either => new(pin.Pin, State: pin.State, OrState: inverse, IsPulse: true),
             _ => new(pin.Pin, State: pin.State, IsPulse: true),
         };

@@ -21,6 +21,8 @@ internal static class SiloHost
         ["Logging:LogLevel:Orleans.Runtime.Silo"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.
         ["Logging:LogLevel:Polly"] = "Warning",
+        // Warns at each probe while something is degraded; what is degraded says so itself, once.
+        ["Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks"] = "Critical",
         // Says with a stack trace what this class says in a sentence.
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
         ["Logging:Console:FormatterName"] = LineConsoleFormatter.FormatterName,

@@ -24,6 +24,11 @@ internal sealed record SiloSettings
         ["Devices"] = ["CommandQualityOfService"],
         ["Dashboard"] = ["Enabled"],
         ["Shutdown"] = ["DrainDelay"],
+        ["Orleans"] =
+        [
+            "BroadcastChannel", "ClusterId", "Clustering", "EnableDistributedTracing", "Endpoints", "Gateway", "GrainDirectory", "GrainStorage", "Journaling",
+            "Messaging", "Name", "Reminders", "ServiceId", "Streaming",
+        ],
         ["Orleans:Endpoints"] = [.. typeof(EndpointOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Mqtt"] = [.. typeof(MqttStreamOptions).GetProperties().Where(p => p.CanWrite && p.Name != nameof(MqttStreamOptions.ConnectionString)).Select(p => p.Name)],
     };
@@ -80,6 +85,14 @@ internal sealed record SiloSettings
             {
                 read.Problems.Add($"{child.Path} is not a setting");
             }
+        }
+
+        // A misspelt name would start the embedded broker without a word.
+        var named = configuration.AsEnumerable().Where(setting => setting.Key.EndsWith(":ConnectionName", StringComparison.OrdinalIgnoreCase)).Select(setting => setting.Value);
+        foreach (var connection in configuration.GetSection("ConnectionStrings").GetChildren()
+            .Where(child => !named.Prepend(BrokerConnectionName).Contains(child.Key, StringComparer.OrdinalIgnoreCase)))
+        {
+            read.Problems.Add($"{connection.Path} is used by nothing: the broker's is ConnectionStrings:{BrokerConnectionName}");
         }
 
         read.Check("Mqtt", new MqttStreamOptions());

@@ -42,6 +42,8 @@ public class CacheBenchmarks
     {
         public MqttStreamOptions Options { get; } = new();
 
+        public TimeProvider TimeProvider => TimeProvider.System;
+
         public bool HoldFailures => false;
 
         public bool IsObsolete(MqttStreamMessage message) => false;

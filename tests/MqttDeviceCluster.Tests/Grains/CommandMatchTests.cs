@@ -173,6 +173,15 @@ public sealed class CommandMatchTests
     }
 
     [Fact]
+    public void Observe_EchoOfTheFirstEdgeWhenTheWayBackWasAsked_DoesNotConfirm()
+    {
+        var match = Pulse(PulseEdge.Return);
+
+        Assert.False(Confirms(match, Of(Reading(13, PinState.High)) with { CommandId = Id }));
+        Assert.True(Confirms(match, Of(Reading(13, PinState.Low)) with { CommandId = Id }));
+    }
+
+    [Fact]
     public void Observe_AnswerToAnotherCommand_DoesNotConfirmByItsContent()
     {
         var match = Set(new SetPin(13, PinState.Low));

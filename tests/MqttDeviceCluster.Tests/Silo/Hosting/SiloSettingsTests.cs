@@ -67,6 +67,8 @@ public sealed class SiloSettingsTests
     [InlineData("EmbeddedBroker:Host", "x", "EmbeddedBroker:Host is not a setting")]
     [InlineData("Orleans:Endpoints:GatewayPort", "65536", "Orleans:Endpoints:GatewayPort must be 1 to 65535")]
     [InlineData("Orleans:Endpoints:GatwayPort", "3", "Orleans:Endpoints:GatwayPort is not a setting")]
+    [InlineData("Orleans:ClusterID2", "x", "Orleans:ClusterID2 is not a setting")]
+    [InlineData("ConnectionStrings:mqqt", "mqtt://u:secret@h", "ConnectionStrings:mqqt is used by nothing: the broker's is ConnectionStrings:mqtt")]
     [InlineData("Simulate", "-1", "Simulate must be 0 to 100000")]
     [InlineData("Shutdown:DrainDelay", "02:00:00", "Shutdown:DrainDelay must be hh:mm:ss, at most a minute")]
     [InlineData("Devices:CommandQualityOfService", "2", "Devices:CommandQualityOfService must be AtLeastOnce or AtMostOnce")]
@@ -87,6 +89,10 @@ public sealed class SiloSettingsTests
         Assert.Contains(problem, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", e.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void From_ConnectionStringThatAProviderNames_IsTaken() =>
+        Assert.True(From(("ConnectionStrings:db", "Host=x"), ("Orleans:GrainStorage:Default:ConnectionName", "db")).EmbedsBroker);
 
     [Fact]
     public void From_SeveralWrongSettings_SaysAllOfThem()
