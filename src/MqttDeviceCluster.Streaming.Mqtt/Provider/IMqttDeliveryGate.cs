@@ -8,7 +8,8 @@ public interface IMqttDeliveryGate
 {
     /// <summary>
     /// Gets whether failed messages are to be kept and delivered again, because what they need (a store, say) fails for all of them. While it is
-    /// <see langword="true"/> nothing is dead-lettered, and nothing that failed is acknowledged. Called often: it must be cheap and thread-safe.
+    /// <see langword="true"/>, and for twice <see cref="MqttStreamOptions.MaxDeliveryTime"/> afterwards, no message is dead-lettered because its delivery failed, and
+    /// nothing that failed is acknowledged. Called often: it must be cheap and thread-safe.
     /// </summary>
     bool HoldFailures { get; }
 }
