@@ -36,9 +36,14 @@ internal sealed class OrleansClusterConnector : IClusterConnector
 
     private static string Names(ClusterSettings settings) => string.Join(", ", settings.Gateways);
 
-    private static string Reason(Exception exception, ClusterSettings settings) => exception is OperationCanceledException
-        ? $"something listens there, but no silo of cluster '{settings.ClusterId}' answered within {ConnectTimeout.TotalSeconds:0} s"
-        : FirstLine(exception.Message);
+    // Orleans says that it is unable to connect, whatever it was that answered; that something listens is known by now.
+    private static string Reason(Exception exception, ClusterSettings settings) => exception switch
+    {
+        OperationCanceledException =>
+            $"something listens there, but no silo of cluster '{settings.ClusterId}' answered within {ConnectTimeout.TotalSeconds:0} s",
+        OrleansException => $"something listens there, but it is no silo of cluster '{settings.ClusterId}'",
+        _ => FirstLine(exception.Message),
+    };
 
     private static string FirstLine(string text) => text.ReplaceLineEndings("\n").Split('\n')[0].TrimEnd('.');
 

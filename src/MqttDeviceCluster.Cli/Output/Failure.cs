@@ -22,6 +22,7 @@ internal sealed record Failure(int ExitCode, string Error, string Message)
         NoClusterException => new(Cli.ExitCode.NoCluster, "no-cluster", exception.Message),
         SiloUnavailableException or ConnectionFailedException or ClientNotAvailableException => new(
             Cli.ExitCode.NoCluster, "no-cluster", $"the cluster was lost, and whether the command took effect is unknown: {exception.Message}"),
+        DeviceInterruptedException => new(Cli.ExitCode.Failed, "interrupted", exception.Message),
         DeviceBusyException => new(Cli.ExitCode.Failed, "busy", exception.Message),
         _ => new(Cli.ExitCode.Failed, "failed", $"{exception.Message} ({exception.GetType().Name})"),
     };

@@ -44,6 +44,12 @@ internal sealed record SiloSettings
 
     public required IPEndPoint EmbeddedBrokerEndpoint { get; init; }
 
+    /// <summary>
+    /// Gets the connection strings that nothing refers to, while the embedded broker runs: most likely one is the broker's, misspelt. The environment may hold
+    /// those of others too, so they do not stop the start.
+    /// </summary>
+    public required IReadOnlyList<string> UnusedConnectionStrings { get; init; }
+
     /// <summary>Gets whether the store is the embedded one.</summary>
     public required bool EmbedsStore { get; init; }
 
@@ -103,6 +109,7 @@ internal sealed record SiloSettings
         {
             EmbedsBroker = connectionString is null,
             EmbeddedBrokerEndpoint = endpoint,
+            UnusedConnectionStrings = connectionString is null ? Unused(configuration) : [],
             Broker = connectionString is null ? UrlOf(endpoint) : read.Broker(connectionString),
             EmbedsStore = !configuration.GetSection($"Orleans:GrainStorage:{StorageName}").Exists(),
             DataDirectory = Path.GetFullPath(read.Text("DataDirectory", "data"), workingDirectory),
@@ -125,6 +132,13 @@ internal sealed record SiloSettings
     /// <summary>Returns the host and port of one of <see cref="Urls"/>. The host may be a name, <c>*</c> or <c>+</c>.</summary>
     public static IEnumerable<BindingAddress> Bindings(string? urls) =>
         (urls ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BindingAddress.Parse);
+
+    private static string[] Unused(IConfiguration configuration)
+    {
+        // A provider of Orleans names its connection string under whatever key it likes.
+        var named = configuration.GetSection("Orleans").AsEnumerable().Select(setting => setting.Value).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return [.. configuration.GetSection("ConnectionStrings").GetChildren().Select(child => child.Key).Where(name => !named.Contains(name))];
+    }
 
     private static Uri UrlOf(IPEndPoint endpoint)
     {

@@ -17,6 +17,10 @@ public sealed class MdcTests
         { "broker-away", new BrokerUnavailableException(Id, "not connected", refused: false), 4, $"The command to device '{Id}' could not be sent: not connected. Nothing happened." },
         { "broker-refused", new BrokerUnavailableException(Id, "NotAuthorized", refused: true), 4, $"The broker refused the command to device '{Id}': NotAuthorized. Nothing happened." },
         { "no-cluster", new NoClusterException("no cluster at 127.0.0.1:30000"), 5, "no cluster at 127.0.0.1:30000" },
+        {
+            "interrupted", new DeviceInterruptedException(Id, "the silo is stopping", published: false), 1,
+            $"The call to device '{Id}' was cut short: the silo is stopping. Nothing was sent."
+        },
         { "busy", new DeviceBusyException(Id, 64), 1, $"Device '{Id}' has 64 commands in line already; nothing was sent." },
         { "bad-input", new ArgumentException("Too many.", "pins"), 2, "Too many." },
         { "failed", new InvalidOperationException("first\nsecond"), 1, "first second (InvalidOperationException)" },

@@ -34,6 +34,14 @@ public sealed class SiloSettingsTests
     }
 
     [Fact]
+    public void From_ConnectionStringOfNothing_IsNamedWhileTheBrokerIsTheEmbeddedOne()
+    {
+        Assert.Equal(["mqt"], From(("ConnectionStrings:mqt", "mqtt://broker")).UnusedConnectionStrings);
+        Assert.Empty(From(("ConnectionStrings:mqtt", "mqtt://broker"), ("ConnectionStrings:other", "x")).UnusedConnectionStrings);
+        Assert.Empty(From(("ConnectionStrings:redis", "x"), ("Orleans:Clustering:ServiceKey", "redis")).UnusedConnectionStrings);
+    }
+
+    [Fact]
     public void From_OrleansConfigured_LeavesItToOrleans()
     {
         Assert.False(From(("Orleans:Clustering:ProviderType", "Redis")).LocalhostClustering);
