@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using MqttDeviceCluster.Benchmarks.Machine;
 
 namespace MqttDeviceCluster.Benchmarks.Compare;
 

@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Provider;
 using Orleans.Providers.Streams.Common;
-using Orleans.Runtime;
 using Orleans.Streams;
 
 namespace MqttDeviceCluster.Benchmarks.Micro;
