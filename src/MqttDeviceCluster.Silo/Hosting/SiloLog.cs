@@ -12,11 +12,6 @@ internal sealed partial class SiloLog(ILogger logger)
         if (settings.EmbedsBroker)
         {
             LogEmbeddedBroker(broker);
-            foreach (var name in settings.UnusedConnectionStrings)
-            {
-                LogUnusedConnectionString(name, SiloSettings.BrokerConnectionName);
-            }
-
             if (!IPAddress.IsLoopback(settings.EmbeddedBrokerEndpoint.Address))
             {
                 LogOpenBroker(settings.EmbeddedBrokerEndpoint.Address);
@@ -45,9 +40,6 @@ internal sealed partial class SiloLog(ILogger logger)
 
     [LoggerMessage(LogLevel.Information, "Broker: {Broker}, embedded, for development only (its sessions live in memory).")]
     private partial void LogEmbeddedBroker(string broker);
-
-    [LoggerMessage(LogLevel.Warning, "ConnectionStrings:{Name} is used by nothing; a broker to use instead of the embedded one is ConnectionStrings:{Expected}.")]
-    private partial void LogUnusedConnectionString(string name, string expected);
 
     [LoggerMessage(LogLevel.Warning, "The embedded broker listens on {Address} and lets anyone in.")]
     private partial void LogOpenBroker(IPAddress address);

@@ -44,12 +44,6 @@ internal sealed record SiloSettings
 
     public required IPEndPoint EmbeddedBrokerEndpoint { get; init; }
 
-    /// <summary>
-    /// Gets the connection strings that nothing refers to, while the embedded broker runs: most likely one is the broker's, misspelt. The environment may hold
-    /// those of others too, so they do not stop the start.
-    /// </summary>
-    public required IReadOnlyList<string> UnusedConnectionStrings { get; init; }
-
     /// <summary>Gets whether the store is the embedded one.</summary>
     public required bool EmbedsStore { get; init; }
 
@@ -93,23 +87,21 @@ internal sealed record SiloSettings
             }
         }
 
-        // A misspelt name would start the embedded broker without a word.
-        var named = configuration.AsEnumerable().Where(setting => setting.Key.EndsWith(":ConnectionName", StringComparison.OrdinalIgnoreCase)).Select(setting => setting.Value);
-        foreach (var connection in configuration.GetSection("ConnectionStrings").GetChildren()
-            .Where(child => !named.Prepend(BrokerConnectionName).Contains(child.Key, StringComparer.OrdinalIgnoreCase)))
-        {
-            read.Problems.Add($"{connection.Path} is used by nothing: the broker's is ConnectionStrings:{BrokerConnectionName}");
-        }
-
         read.Check("Mqtt", new MqttStreamOptions());
         var endpoint = new IPEndPoint(read.Address("EmbeddedBroker:Address", IPAddress.Loopback), read.Port("EmbeddedBroker:Port", 1883));
         var connectionString = configuration.GetConnectionString(BrokerConnectionName);
+        if (connectionString is null)
+        {
+            // Most likely one is the broker's, misspelt: the embedded broker in its place would be a quiet disaster.
+            read.Problems.AddRange(Unused(configuration).Select(name =>
+                $"ConnectionStrings:{name} is used by nothing: the broker's is ConnectionStrings:{BrokerConnectionName}"));
+        }
+
         var urls = read.Urls();
         var settings = new SiloSettings
         {
             EmbedsBroker = connectionString is null,
             EmbeddedBrokerEndpoint = endpoint,
-            UnusedConnectionStrings = connectionString is null ? Unused(configuration) : [],
             Broker = connectionString is null ? UrlOf(endpoint) : read.Broker(connectionString),
             EmbedsStore = !configuration.GetSection($"Orleans:GrainStorage:{StorageName}").Exists(),
             DataDirectory = Path.GetFullPath(read.Text("DataDirectory", "data"), workingDirectory),

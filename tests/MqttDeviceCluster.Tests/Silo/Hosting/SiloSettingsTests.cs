@@ -34,14 +34,6 @@ public sealed class SiloSettingsTests
     }
 
     [Fact]
-    public void From_ConnectionStringOfNothing_IsNamedWhileTheBrokerIsTheEmbeddedOne()
-    {
-        Assert.Equal(["mqt"], From(("ConnectionStrings:mqt", "mqtt://broker")).UnusedConnectionStrings);
-        Assert.Empty(From(("ConnectionStrings:mqtt", "mqtt://broker"), ("ConnectionStrings:other", "x")).UnusedConnectionStrings);
-        Assert.Empty(From(("ConnectionStrings:redis", "x"), ("Orleans:Clustering:ServiceKey", "redis")).UnusedConnectionStrings);
-    }
-
-    [Fact]
     public void From_OrleansConfigured_LeavesItToOrleans()
     {
         Assert.False(From(("Orleans:Clustering:ProviderType", "Redis")).LocalhostClustering);
@@ -99,8 +91,11 @@ public sealed class SiloSettingsTests
     }
 
     [Fact]
-    public void From_ConnectionStringThatAProviderNames_IsTaken() =>
+    public void From_ConnectionStringOfAnother_IsTakenWhereItCannotBeTheBrokers()
+    {
         Assert.True(From(("ConnectionStrings:db", "Host=x"), ("Orleans:GrainStorage:Default:ConnectionName", "db")).EmbedsBroker);
+        Assert.False(From(("ConnectionStrings:mqtt", "mqtt://broker"), ("ConnectionStrings:other", "x")).EmbedsBroker);
+    }
 
     [Fact]
     public void From_SeveralWrongSettings_SaysAllOfThem()
