@@ -17,8 +17,6 @@ internal static class SiloHost
         ["Logging:LogLevel:Orleans"] = "Warning",
         // Its "check thread has not completed" right after the start counts from the machine's boot: a false alarm of 10.4.2.
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
-        // Only ever warns that the server GC is off, which the project file explains. Its failures are errors.
-        ["Logging:LogLevel:Orleans.Runtime.Silo"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.
         ["Logging:LogLevel:Polly"] = "Warning",
         // Warns at each probe while something is degraded; what is degraded says so itself, once.
