@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Link;
@@ -10,11 +11,19 @@ internal sealed class RawBroker : IDisposable
 {
     public static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    // An address of its own, where the system has more than one: after it is gone, no other test's listener can get its port.
+    private readonly TcpListener _listener = new(
+        OperatingSystem.IsLinux() ? new IPAddress([127, .. RandomNumberGenerator.GetBytes(2), 1]) : IPAddress.Loopback, 0);
 
-    public RawBroker() => _listener.Start();
+    public RawBroker()
+    {
+        _listener.Start();
 
-    public string ConnectionString => $"mqtt://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+        // Asked later, a listener that was disposed of names port 0.
+        ConnectionString = $"mqtt://{_listener.LocalEndpoint}";
+    }
+
+    public string ConnectionString { get; }
 
     /// <summary>Gets whether someone connects who was not accepted yet.</summary>
     public bool IsConnectionPending => _listener.Pending();
