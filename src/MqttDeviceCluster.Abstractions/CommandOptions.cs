@@ -31,4 +31,10 @@ public sealed record CommandOptions
     /// <summary>Gets which edge confirms a pulse. Default <see cref="PulseEdge.First"/>; pins without a pulse ignore it.</summary>
     [Id(2)]
     public PulseEdge PulseConfirmedBy { get; init; } = PulseEdge.First;
+
+    /// <summary>
+    /// Gets what happens when the device is known to be offline (see <see cref="DevicePresence"/>) when its turn comes. Default <see cref="WhenOffline.Send"/>.
+    /// </summary>
+    [Id(3)]
+    public WhenOffline WhenOffline { get; init; } = WhenOffline.Send;
 }

@@ -13,4 +13,24 @@ namespace MqttDeviceCluster;
 public sealed record DeviceSnapshot(
     [property: Id(0)] string DeviceId,
     [property: Id(1)] ImmutableArray<PinUpdate> Pins,
-    [property: Id(2)] DateTimeOffset? LastSeen);
+    [property: Id(2)] DateTimeOffset? LastSeen)
+{
+    /// <summary>Gets whether the device is there.</summary>
+    [Id(3)]
+    public DevicePresence Presence { get; init; } = DevicePresence.Unknown;
+
+    /// <summary>
+    /// Gets when the cluster first heard of the device (UTC), or <see langword="null"/> if it never did. Of a device that was stored by a version that
+    /// did not keep it, the earliest time that is known.
+    /// </summary>
+    [Id(4)]
+    public DateTimeOffset? FirstSeen { get; init; }
+
+    /// <summary>Gets the firmware that the device's birth message named, if it did.</summary>
+    [Id(5)]
+    public string? Firmware { get; init; }
+
+    /// <summary>Gets when all this was true (UTC): when it was read from the device's grain, or from the store if no silo had it in memory.</summary>
+    [Id(6)]
+    public DateTimeOffset AsOf { get; init; }
+}

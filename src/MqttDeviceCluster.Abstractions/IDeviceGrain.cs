@@ -96,4 +96,29 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <param name="cancellationToken">Stops waiting for the answer.</param>
     [Alias("GetSnapshotAsync"), AlwaysInterleave]
     Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Watches the device: its <see cref="DeviceSnapshotEvent"/>, then what happens to it: <see cref="PinEvent"/> for each change that passes the filter,
+    /// <see cref="PresenceEvent"/>, <see cref="DeviceAddedEvent"/>, <see cref="DeviceForgottenEvent"/>.
+    /// </summary>
+    /// <param name="filter">Which pins' changes are told; <see langword="null"/> for all. The snapshot has all pins.</param>
+    /// <param name="cancellationToken">Ends the watch.</param>
+    /// <returns>
+    /// Events in order. A watcher that is more than <see cref="WatchOptions.DefaultBufferSize"/> events behind gets a <see cref="GapEvent"/> and a new snapshot.
+    /// It ends with <c>EnumerationAbortedException</c> when the activation ends; <c>IDeviceCluster.WatchAsync</c> goes on by itself.
+    /// </returns>
+    /// <exception cref="DeviceBusyException">Too many watches of this device already.</exception>
+    [Alias("WatchAsync"), AlwaysInterleave]
+    IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter? filter = null, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Removes the device and its stored state. What the broker keeps for it is left alone, and if it sends again it is a new device. Nothing happens to one that was
+    /// never heard of.
+    /// </summary>
+    /// <param name="cancellationToken">Stops waiting for the answer.</param>
+    /// <returns>Whether there was anything to forget.</returns>
+    /// <exception cref="DeviceBusyException">A command runs or waits; try again when none does.</exception>
+    /// <exception cref="FleetUnavailableException">The store could not be written, and the device is not forgotten.</exception>
+    [Alias("ForgetAsync"), AlwaysInterleave]
+    Task<bool> ForgetAsync(CancellationToken cancellationToken = default);
 }

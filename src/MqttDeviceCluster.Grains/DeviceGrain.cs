@@ -78,6 +78,10 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
         return Task.FromResult(_state.State.ToSnapshot(_deviceId));
     }
 
+    public IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter? filter, CancellationToken cancellationToken) => throw new NotImplementedException();
+
+    public Task<bool> ForgetAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
         await handleFactory.Create<DeviceMessage>().ResumeAsync(this);
 
