@@ -45,6 +45,7 @@ public interface IDeviceCluster
     /// <returns>The last update of the pin, or <see langword="null"/> if the device never named it.</returns>
     Task<PinUpdate?> GetPinAsync(string deviceId, int pin, CancellationToken cancellationToken = default);
 
+#pragma warning disable RS0026 // The overloads differ in the type of their first parameter; every one ends with the optional token.
     /// <summary>
     /// Watches one device: first its <see cref="DeviceSnapshotEvent"/>, then what happens to it. When its silo is lost, the watch goes on by itself with a
     /// <see cref="GapEvent"/> and a new snapshot.
@@ -70,6 +71,7 @@ public interface IDeviceCluster
     /// <param name="cancellationToken">Ends the watch.</param>
     /// <exception cref="ArgumentException">The options are out of range.</exception>
     IAsyncEnumerable<DeviceEvent> WatchAsync(WatchOptions? options = null, CancellationToken cancellationToken = default);
+#pragma warning restore RS0026
 
     /// <summary>Calls back for every pin update that passes the filter, also for those that change nothing, until the result is disposed.</summary>
     /// <param name="filter">Which updates.</param>

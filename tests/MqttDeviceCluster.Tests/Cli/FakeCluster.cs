@@ -85,4 +85,21 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
             ? new CommandResult(deviceId, Guid.Empty, Evidence == Evidence.Published ? [] : Updates, Evidence)
             : throw Failure;
     }
+
+    public IAsyncEnumerable<DeviceEvent> WatchAsync(string deviceId, PinFilter? filter = null, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException();
+
+    public IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter filter, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+    public IAsyncEnumerable<DeviceEvent> WatchAsync(WatchOptions? options = null, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException();
+
+    public IUpdateSubscription OnUpdate(PinFilter filter, Func<PinEvent, CancellationToken, Task> callback) => throw new NotSupportedException();
+
+    public IUpdateSubscription OnUpdate(WatchOptions options, Func<DeviceEvent, CancellationToken, Task> callback) => throw new NotSupportedException();
+
+    public IAsyncEnumerable<DeviceSnapshot> ListDevicesAsync(DeviceFilter? filter = null, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException();
+
+    public Task<bool> ForgetAsync(string deviceId, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 }

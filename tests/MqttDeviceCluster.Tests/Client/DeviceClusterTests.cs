@@ -124,6 +124,10 @@ public sealed class DeviceClusterTests
 
     private sealed class StubGrain : IDeviceGrain
     {
+        public IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter? filter, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<bool> ForgetAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public int Calls { get; private set; }
 
         public Task<CommandResult> Command { get; set; } = new TaskCompletionSource<CommandResult>().Task;
