@@ -31,6 +31,7 @@ internal sealed class DeviceUpdateDecoder : IMqttEventDecoder<DeviceMessage>
             Boot = payload.Boot,
             Seq = payload.Seq,
             CommandId = WireGuid.FromBytes(message.CorrelationData.Span),
+            Redelivered = message.Duplicate,
         };
         return payload.RefusedParts == 0
             ? MqttDecoded.Accept<DeviceMessage>(update)
