@@ -35,7 +35,7 @@ internal sealed class LocalWatch : IDisposable
         Subscription = Begin(after);
     }
 
-    public FleetSubscription Subscription { get; private set; }
+    public WatchSubscription Subscription { get; private set; }
 
     /// <summary>Takes the next events, or returns <see langword="null"/> if there are none.</summary>
     /// <param name="missed">How many were dropped before them.</param>
@@ -61,9 +61,9 @@ internal sealed class LocalWatch : IDisposable
 
     public void Dispose() => _hub.Remove(Subscription);
 
-    private FleetSubscription Begin(long after)
+    private WatchSubscription Begin(long after)
     {
-        FleetSubscription subscription = new(_options, after);
+        WatchSubscription subscription = new(_options, after);
         _expected = 0;
         _hub.Add(subscription);
         return subscription;

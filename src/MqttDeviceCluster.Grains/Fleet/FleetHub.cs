@@ -9,8 +9,8 @@ namespace MqttDeviceCluster;
 internal sealed class FleetHub
 {
     private readonly Lock _lock = new();
-    private readonly ConcurrentDictionary<string, ImmutableArray<FleetSubscription>> _byDevice = new();
-    private FleetSubscription[] _wide = [];
+    private readonly ConcurrentDictionary<string, ImmutableArray<WatchSubscription>> _byDevice = new();
+    private WatchSubscription[] _wide = [];
     private int _watchedDevices;
     private bool _hasUntold;
 
@@ -55,7 +55,7 @@ internal sealed class FleetHub
         }
     }
 
-    public void Add(FleetSubscription subscription)
+    public void Add(WatchSubscription subscription)
     {
         lock (_lock)
         {
@@ -71,7 +71,7 @@ internal sealed class FleetHub
         }
     }
 
-    public void Remove(FleetSubscription subscription)
+    public void Remove(WatchSubscription subscription)
     {
         lock (_lock)
         {

@@ -26,6 +26,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     private readonly HashSet<SiloAddress> _informed = [];
     private readonly HashSet<SiloAddress> _dead = [];
     private Task _runs = Task.CompletedTask;
+    private bool _disposed;
 
     public FleetMembers(
         IFleetPeers peers,
@@ -75,8 +76,14 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         lifecycle.Subscribe($"{nameof(FleetMembers)}.Leave", ServiceLifecycleStage.RuntimeGrainServices - 1, static _ => Task.CompletedTask, StopAsync);
     }
 
+    /// <remarks>The container calls it twice: this is also a lifecycle participant.</remarks>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+        {
+            return;
+        }
+
         await _stopping.CancelAsync();
         await _runs.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stopping.Dispose();

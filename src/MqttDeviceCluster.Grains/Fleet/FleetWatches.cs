@@ -29,7 +29,7 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
                 return known.Source;
             }
 
-            FleetSubscription subscription = new(registration.Options);
+            WatchSubscription subscription = new(registration.Options);
             if (isLate && hub.HasUntold)
             {
                 subscription.Offer(new GapEvent(null, time.GetUtcNow(), GapReason.SiloJoined), long.MaxValue);

@@ -16,7 +16,7 @@ internal sealed partial class WatchPump : IAsyncDisposable
 
     private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromSeconds(2);
 
-    private readonly FleetSubscription _subscription;
+    private readonly WatchSubscription _subscription;
     private readonly IFleetObserver _observer;
     private readonly WatchSource _source;
     private readonly TimeProvider _time;
@@ -25,7 +25,7 @@ internal sealed partial class WatchPump : IAsyncDisposable
     private readonly Task _run;
     private long _renewedAt;
 
-    public WatchPump(WatchRegistration registration, FleetSubscription subscription, string silo, TimeProvider time, ILogger logger)
+    public WatchPump(WatchRegistration registration, WatchSubscription subscription, string silo, TimeProvider time, ILogger logger)
     {
         _subscription = subscription;
         _observer = registration.Observer;
@@ -49,7 +49,7 @@ internal sealed partial class WatchPump : IAsyncDisposable
 
     public WatchSource Source => _source;
 
-    public FleetSubscription Subscription => _subscription;
+    public WatchSubscription Subscription => _subscription;
 
     public bool IsExpired => _time.GetElapsedTime(Volatile.Read(ref _renewedAt)) > FleetWatch.Lease;
 

@@ -21,7 +21,7 @@ internal sealed record SiloSettings
         ["DataDirectory"] = [],
         ["Simulate"] = [],
         ["EmbeddedBroker"] = ["Address", "Port"],
-        ["Devices"] = ["CommandQualityOfService"],
+        ["Devices"] = ["CommandQualityOfService", .. typeof(DeviceOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Dashboard"] = ["Enabled"],
         ["Shutdown"] = ["DrainDelay"],
         ["Orleans"] =
@@ -88,6 +88,7 @@ internal sealed record SiloSettings
         }
 
         read.Check("Mqtt", new MqttStreamOptions());
+        read.Check("Devices", new DeviceOptions());
         var endpoint = new IPEndPoint(read.Address("EmbeddedBroker:Address", IPAddress.Loopback), read.Port("EmbeddedBroker:Port", 1883));
         var connectionString = configuration.GetConnectionString(BrokerConnectionName);
         if (connectionString is null)

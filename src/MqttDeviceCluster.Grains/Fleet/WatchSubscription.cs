@@ -8,7 +8,7 @@ namespace MqttDeviceCluster;
 /// One watch's events on this silo: a bounded queue that never makes a device wait. Each event that passes takes a number, dropped ones included, so that a
 /// reader sees by a jump what it missed. Thread-safe.
 /// </summary>
-internal sealed class FleetSubscription
+internal sealed class WatchSubscription
 {
     private readonly Lock _lock = new();
     private readonly Queue<(long Number, DeviceEvent Event)> _queue = new();
@@ -27,7 +27,7 @@ internal sealed class FleetSubscription
 
     /// <param name="options">What the watch is told.</param>
     /// <param name="after">Versions of the one watched device up to this are known already.</param>
-    public FleetSubscription(WatchOptions options, long after = -1)
+    public WatchSubscription(WatchOptions options, long after = -1)
     {
         _options = options;
         _after = after;
