@@ -10,6 +10,8 @@ internal sealed class ActiveDevices : IEnumerable<KeyValuePair<string, ActiveDev
 {
     private readonly ConcurrentDictionary<string, ActiveDevice> _devices = new();
 
+    public bool IsEmpty => _devices.IsEmpty;
+
     public void Add(string deviceId, ActiveDevice device) => _devices[deviceId] = device;
 
     /// <summary>Removes a device, unless a newer activation has taken its place.</summary>

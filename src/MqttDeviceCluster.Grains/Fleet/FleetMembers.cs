@@ -20,6 +20,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     private readonly FleetWatches _watches;
     private readonly FleetIntake _intake;
     private readonly SilenceSweep _silence;
+    private readonly ActiveDevices _active;
     private readonly TimeProvider _time;
     private readonly ILogger<FleetMembers> _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -35,6 +36,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         FleetWatches watches,
         FleetIntake intake,
         SilenceSweep silence,
+        ActiveDevices active,
         TimeProvider time,
         ILogger<FleetMembers> logger)
     {
@@ -44,8 +46,10 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         _watches = watches;
         _intake = intake;
         _silence = silence;
+        _active = active;
         _time = time;
         _logger = logger;
+        watches.Relay = RelayAsync;
     }
 
     private IEnumerable<SiloAddress> ActiveSilos => SilosThatAre(static status => status == SiloStatus.Active);
@@ -54,7 +58,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     public async Task<WatchReceipt> WatchAsync(WatchRegistration registration)
     {
         var silos = ActiveSilos.ToArray();
-        var sources = await Task.WhenAll(silos.Select(async silo => await TryAsync(silo, peer => peer.WatchAsync(registration, isLate: false))));
+        var sources = await Task.WhenAll(silos.Select(async silo => await TryAsync(silo, async peer => (WatchSource?)await peer.WatchAsync(registration, isLate: false))));
         return new(
             [.. sources.OfType<WatchSource>()],
             [.. silos.Where((_, i) => sources[i] is null).Select(static silo => silo.ToParsableString())],
@@ -72,8 +76,8 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     {
         lifecycle.Subscribe(nameof(FleetMembers), ServiceLifecycleStage.Active, StartAsync, static _ => Task.CompletedTask);
 
-        // Stages stop from the last to the first: the devices are put away by now, and messages can still be sent.
-        lifecycle.Subscribe($"{nameof(FleetMembers)}.Leave", ServiceLifecycleStage.RuntimeGrainServices - 1, static _ => Task.CompletedTask, StopAsync);
+        // The stage in which Orleans puts the activations away, and some time later closes the gateway: between the two is the last word.
+        lifecycle.Subscribe($"{nameof(FleetMembers)}.Leave", ServiceLifecycleStage.BecomeActive - 1, static _ => Task.CompletedTask, StopAsync);
     }
 
     /// <remarks>The container calls it twice: this is also a lifecycle participant.</remarks>
@@ -102,6 +106,11 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
 
     private async Task StopAsync(CancellationToken cancellationToken)
     {
+        while (!_active.IsEmpty && !cancellationToken.IsCancellationRequested)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(10), _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LeaveLimit);
         await _watches.LeaveAsync(limit.Token);
@@ -213,17 +222,30 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         }
     }
 
+    private async Task<bool> RelayAsync(Guid watchId, WatchBatch batch)
+    {
+        foreach (var silo in ActiveSilos.Where(silo => !silo.Equals(_local)))
+        {
+            if (await TryAsync(silo, async peer => await peer.RelayAsync(watchId, batch) ? this : null) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private IEnumerable<SiloAddress> SilosThatAre(Func<SiloStatus, bool> filter) =>
         _membership.CurrentSnapshot.Members.Values.Where(member => filter(member.Status)).Select(static member => member.SiloAddress);
 
-    private async Task<T?> TryAsync<T>(SiloAddress silo, Func<IFleetService, Task<T>> call)
+    private async Task<T?> TryAsync<T>(SiloAddress silo, Func<IFleetService, Task<T?>> call)
         where T : class
     {
         try
         {
             return await call(_peers.Of(silo));
         }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException)
+        catch (Exception exception) when (exception is TimeoutException or OrleansException or OperationCanceledException)
         {
             LogUnreachable(exception, silo);
             return null;

@@ -13,6 +13,8 @@ internal sealed class FleetService(
 
     public Task UnwatchAsync(Guid watchId) => watches.RemoveAsync(watchId);
 
+    public Task<bool> RelayAsync(Guid watchId, WatchBatch batch) => watches.SendForAsync(watchId, batch);
+
     public Task<ImmutableArray<WatchRegistration>> GetWatchesAsync() => Task.FromResult(watches.Registrations);
 
     public Task<ImmutableArray<DeviceSnapshot>> GetActiveAsync(ImmutableArray<string> deviceIds) => Task.FromResult(reader.GetActive(deviceIds));

@@ -14,6 +14,9 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<Guid, WatchPump> _pumps = new();
 
+    /// <summary>Gets or sets how a batch goes by way of another silo. Set once, before the first watch; without it, it does not.</summary>
+    public Func<Guid, WatchBatch, Task<bool>> Relay { get; set; } = static (_, _) => Task.FromResult(false);
+
     public ImmutableArray<WatchRegistration> Registrations => [.. _pumps.Values.Select(static pump => pump.Registration)];
 
     /// <summary>Begins a watch, or renews it.</summary>
@@ -36,10 +39,22 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
             }
 
             hub.Add(subscription);
-            WatchPump pump = new(registration, subscription, silo.SiloAddress.ToParsableString(), time, logger);
+            WatchPump pump = new(registration, subscription, silo.SiloAddress.ToParsableString(), (watchId, batch) => Relay(watchId, batch), time, logger);
             _pumps[registration.WatchId] = pump;
             return pump.Source;
         }
+    }
+
+    /// <summary>Sends a batch of another silo, which cannot reach the watcher itself. Returns whether the watch is known here.</summary>
+    public async Task<bool> SendForAsync(Guid watchId, WatchBatch batch)
+    {
+        if (!_pumps.TryGetValue(watchId, out var pump))
+        {
+            return false;
+        }
+
+        await pump.SendForAsync(batch);
+        return true;
     }
 
     public async Task RemoveAsync(Guid watchId)

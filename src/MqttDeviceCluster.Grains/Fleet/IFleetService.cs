@@ -19,6 +19,10 @@ internal interface IFleetService : IGrainService
     [Alias("UnwatchAsync"), AlwaysInterleave, ResponseTimeout("00:00:05")]
     Task UnwatchAsync(Guid watchId);
 
+    /// <summary>Sends a batch of another silo to the watcher. Returns whether this silo knows the watch.</summary>
+    [Alias("RelayAsync"), AlwaysInterleave, ResponseTimeout("00:00:05")]
+    Task<bool> RelayAsync(Guid watchId, WatchBatch batch);
+
     /// <summary>Returns the watches that this silo knows, for one that has just started.</summary>
     [Alias("GetWatchesAsync"), AlwaysInterleave, ResponseTimeout("00:00:05")]
     Task<ImmutableArray<WatchRegistration>> GetWatchesAsync();

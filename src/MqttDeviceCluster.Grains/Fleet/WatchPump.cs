@@ -19,17 +19,26 @@ internal sealed partial class WatchPump : IAsyncDisposable
     private readonly WatchSubscription _subscription;
     private readonly IFleetObserver _observer;
     private readonly WatchSource _source;
+    private readonly Func<Guid, WatchBatch, Task<bool>> _relay;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _run;
     private long _renewedAt;
 
-    public WatchPump(WatchRegistration registration, WatchSubscription subscription, string silo, TimeProvider time, ILogger logger)
+    /// <param name="registration">The watch.</param>
+    /// <param name="subscription">Its events.</param>
+    /// <param name="silo">The name of this silo.</param>
+    /// <param name="relay">Sends a batch by way of another silo, and returns whether that worked.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
+    public WatchPump(
+        WatchRegistration registration, WatchSubscription subscription, string silo, Func<Guid, WatchBatch, Task<bool>> relay, TimeProvider time, ILogger logger)
     {
         _subscription = subscription;
         _observer = registration.Observer;
         _source = new(silo, subscription.Id);
+        _relay = relay;
         _time = time;
         _logger = logger;
         WatchId = registration.WatchId;
@@ -61,6 +70,9 @@ internal sealed partial class WatchPump : IAsyncDisposable
         _subscription.NoteLeaving();
         await _run.WaitAsync(cancellationToken);
     }
+
+    /// <summary>Sends a batch of another silo.</summary>
+    public Task SendForAsync(WatchBatch batch) => _observer.OnEventsAsync(batch);
 
     public async ValueTask DisposeAsync()
     {
@@ -101,6 +113,13 @@ internal sealed partial class WatchPump : IAsyncDisposable
             {
                 // Whatever it was, the watcher may be reached again before its lease ends; if it is not, the lease ends this.
                 LogNotSent(exception, WatchId, batch.First);
+
+                // A silo that stops has told its clients to leave it, and cannot look up where they went: the others know.
+                if (await _relay(WatchId, batch).WaitAsync(_stopping.Token))
+                {
+                    return;
+                }
+
                 await Task.Delay(delay, _time, _stopping.Token);
             }
         }
