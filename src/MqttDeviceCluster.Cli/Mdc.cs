@@ -14,6 +14,9 @@ internal static class Mdc
     /// <summary>How long a cancelled command may take to end in order.</summary>
     private static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(6);
 
+    /// <summary>How long a simulation may take to say goodbye for each of its devices.</summary>
+    private static readonly TimeSpan SimulationTerminationTimeout = TimeSpan.FromMinutes(1);
+
     public static async Task<int> RunAsync(
         IReadOnlyList<string> arguments, CliEnvironment environment, CancellationToken cancellationToken = default)
     {
@@ -32,7 +35,9 @@ internal static class Mdc
                 Output = environment.Output,
                 Error = environment.Error,
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = environment.HandleSignals ? TerminationTimeout : null,
+                ProcessTerminationTimeout = environment.HandleSignals
+                    ? parsed.CommandResult.Command is SimulateCommand ? SimulationTerminationTimeout : TerminationTimeout
+                    : null,
             },
             cancellationToken);
     }
