@@ -131,7 +131,7 @@ internal sealed class LiveWatchView : IWatchView
             // Read first: what is told after this is drawn next time, and the last drawing has it all.
             var ended = _ended.Task.IsCompleted;
             var version = Interlocked.Read(ref _version);
-            if (version != drawn || size != _terminal())
+            if (ended || version != drawn || size != _terminal())
             {
                 (drawn, size) = (version, Fit());
                 context.UpdateTarget(Render());
@@ -194,7 +194,7 @@ internal sealed class LiveWatchView : IWatchView
 
     private string Summary() => !_started ? "connecting…" : string.Create(
         CultureInfo.InvariantCulture,
-        $"{_changes} {(_changes == 1 ? "change" : "changes")}{(_gaps == 0 ? "" : $", {_gaps} {(_gaps == 1 ? "gap" : "gaps")}: events are missing")}; Ctrl-C ends");
+        $"{_changes} {(_changes == 1 ? "change" : "changes")}{(_gaps == 0 ? "" : $", {_gaps} {(_gaps == 1 ? "gap" : "gaps")}: events are missing")}{(_ended.Task.IsCompleted ? "" : "; Ctrl-C ends")}");
 
     private static Text Line(string text) => new(text) { Overflow = Overflow.Ellipsis };
 

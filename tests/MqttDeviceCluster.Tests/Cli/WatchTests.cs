@@ -175,7 +175,7 @@ public sealed class WatchTests
             │ 05:06:07.089 │ 544B3B144B8C │ 13  │ output │ low                           │
             │ 05:06:06.089 │ 544B3B144B8C │ 14  │ -      │ -                             │
             ╰──────────────┴──────────────┴─────┴────────┴───────────────────────────────╯
-            3 changes, 2 gaps: events are missing; Ctrl-C ends
+            3 changes, 2 gaps: events are missing
             """.ReplaceLineEndings("\n"),
             string.Join('\n', Screen.Of(output)).TrimEnd());
         Assert.Contains("\u001b[?25l", output, StringComparison.Ordinal);
