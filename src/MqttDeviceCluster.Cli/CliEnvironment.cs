@@ -12,6 +12,15 @@ internal sealed record CliEnvironment
     /// <summary>Gets the width of the terminal that shows the output, or <see langword="null"/> when the output is redirected.</summary>
     public int? TerminalWidth { get; init; }
 
+    /// <summary>
+    /// Gets the size of the terminal now, or <see langword="null"/> when the output is not a terminal, or one whose cursor cannot be moved: a display
+    /// that changes is lines there.
+    /// </summary>
+    public Func<(int Width, int Height)>? LiveTerminal { get; init; }
+
+    /// <summary>Gets where the answers of a person come from, or <see langword="null"/> when nobody can be asked.</summary>
+    public TextReader? Answers { get; init; }
+
     /// <summary>Gets whether the output may be coloured. Never when it is redirected, or when <c>NO_COLOR</c> is set.</summary>
     public bool Color { get; init; }
 
@@ -25,14 +34,17 @@ internal sealed record CliEnvironment
     public static CliEnvironment OfProcess()
     {
         var redirected = Console.IsOutputRedirected;
+        var dumb = Environment.GetEnvironmentVariable("TERM") == "dumb";
         return new CliEnvironment
         {
             Output = Console.Out,
             Error = Console.Error,
             TerminalWidth = redirected ? null : Math.Max(20, Console.WindowWidth),
+            LiveTerminal = redirected || dumb ? null : () => (Math.Max(20, Console.WindowWidth), Math.Max(10, Console.WindowHeight)),
+            Answers = Console.IsInputRedirected || Console.IsErrorRedirected ? null : Console.In,
             Color = !redirected
                 && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
-                && Environment.GetEnvironmentVariable("TERM") != "dumb",
+                && !dumb,
             HandleSignals = true,
         };
     }

@@ -14,6 +14,9 @@ internal static class Mdc
     /// <summary>How long a cancelled command may take to end in order.</summary>
     private static readonly TimeSpan TerminationTimeout = TimeSpan.FromSeconds(6);
 
+    /// <summary>How long a simulation may take to say goodbye for each of its devices.</summary>
+    private static readonly TimeSpan SimulationTerminationTimeout = TimeSpan.FromMinutes(1);
+
     public static async Task<int> RunAsync(
         IReadOnlyList<string> arguments, CliEnvironment environment, CancellationToken cancellationToken = default)
     {
@@ -32,7 +35,9 @@ internal static class Mdc
                 Output = environment.Output,
                 Error = environment.Error,
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = environment.HandleSignals ? TerminationTimeout : null,
+                ProcessTerminationTimeout = environment.HandleSignals
+                    ? parsed.CommandResult.Command is SimulateCommand ? SimulationTerminationTimeout : TerminationTimeout
+                    : null,
             },
             cancellationToken);
     }
@@ -61,12 +66,14 @@ internal static class Mdc
         var common = new CommonOptions();
         var root = new RootCommand(
             """
-            mdc: configure, set, ask, show, wait for and simulate the pins of MQTT devices.
+            mdc: configure, set, ask, show, list, watch, wait for and simulate the pins of MQTT devices.
 
             Examples:
               mdc config 544B3B144B8C 13=output:high 14=output
               mdc set 544B3B144B8C 13=low:500ms 14=high
               mdc wait 544B3B144B8C 13=high --timeout 1m
+              mdc list --presence online
+              mdc watch --pin 13=high
 
             Exit codes: 0 done, 2 bad input, 3 not confirmed in time, 4 device offline or broker away, 5 no cluster,
             130 cancelled, 1 anything else. Errors are one line on standard error.
@@ -77,6 +84,9 @@ internal static class Mdc
             new GetCommand(environment, common),
             new ShowCommand(environment, common),
             new WaitCommand(environment, common),
+            new ListCommand(environment, common),
+            new WatchCommand(environment, common),
+            new ForgetCommand(environment, common),
             new SimulateCommand(environment, common),
         };
         var help = root.Options.OfType<HelpOption>().Single();

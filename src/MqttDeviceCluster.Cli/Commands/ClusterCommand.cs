@@ -1,12 +1,11 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using MqttDeviceCluster.Cli.Output;
 using MqttDeviceCluster.Cli.Parsing;
 
 namespace MqttDeviceCluster.Cli.Commands;
 
-/// <summary>A command that asks something of a cluster: reads its input, connects, calls, writes.</summary>
-internal abstract class ClusterCommand : Command, IHasExamples
+/// <summary>A command that is one call about one device: reads its input, connects, calls, writes.</summary>
+internal abstract class ClusterCommand : ConnectedCommand
 {
     /// <summary>
     /// What is granted to the cluster beyond the timeout it was given: it keeps the time itself, and only one that hangs is cut off here.
@@ -22,18 +21,8 @@ internal abstract class ClusterCommand : Command, IHasExamples
         Arity = ArgumentArity.ExactlyOne,
     };
 
-    private readonly CliEnvironment _environment;
-    private readonly CommonOptions _common;
-
     protected ClusterCommand(string name, string description, string examples, CliEnvironment environment, CommonOptions common)
-        : base(name, description)
-    {
-        (Examples, _environment, _common) = (examples, environment, common);
-        Add(_device);
-        SetAction(RunAsync);
-    }
-
-    public string Examples { get; }
+        : base(name, description, examples, environment, common) => Add(_device);
 
     /// <summary>Gets what its pins look like, when it cannot do without; otherwise <see langword="null"/>.</summary>
     protected virtual string? RequiredPins => null;
@@ -53,44 +42,20 @@ internal abstract class ClusterCommand : Command, IHasExamples
         Arity = required ? ArgumentArity.OneOrMore : ArgumentArity.ZeroOrMore,
     };
 
-    protected void AddCommonOptions() => _common.AddClusterTo(this);
-
-    private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    protected sealed override async Task<Run> PrepareAsync(ParseResult parsed, CancellationToken cancellationToken)
     {
-        var json = parsed.GetValue(_common.Json);
-        try
+        var device = PinSpecs.Device(parsed.GetValue(_device)!);
+        var operation = Prepare(parsed, device);
+        await ConfirmAsync(parsed, device, cancellationToken);
+        return async (cluster, writer, token) =>
         {
-            RefuseUnknownOptions(parsed);
-            var device = PinSpecs.Device(parsed.GetValue(_device)!);
-            var operation = Prepare(parsed, device);
-            var connection = await _environment.Connector.ConnectAsync(_common.Settings(parsed), cancellationToken);
-            await using (connection)
-            {
-                await CallAsync(operation, connection.Cluster, new ResultWriter(_environment, json), cancellationToken);
-            }
-
+            await CallAsync(operation, cluster, writer, token);
             return ExitCode.Done;
-        }
-        catch (Exception exception)
-        {
-            var failure = Failure.Of(exception, cancellationToken.IsCancellationRequested);
-            failure.Write(_environment.Error, json);
-            return failure.ExitCode;
-        }
+        };
     }
 
-    /// <summary>A mistyped option must not become a device or a pin: <c>mdc set --no-wiat …</c>.</summary>
-    private static void RefuseUnknownOptions(ParseResult parsed)
-    {
-        foreach (var token in parsed.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash))
-        {
-            if (token.Type == TokenType.Argument && token.Value.Length > 1 && token.Value[0] == '-' && !char.IsAsciiDigit(token.Value[1]))
-            {
-                throw new BadInputException(
-                    $"'{PinSpecs.Shorten(token.Value)}' is not an option (before an id that begins with '-', put --)");
-            }
-        }
-    }
+    /// <summary>Asks the person whether it is really meant, where that is fitting; throws if it is not.</summary>
+    protected virtual Task ConfirmAsync(ParseResult parsed, string deviceId, CancellationToken cancellationToken) => Task.CompletedTask;
 
     private async Task CallAsync(
         Operation operation, IDeviceCluster cluster, ResultWriter writer, CancellationToken cancellationToken)
@@ -100,7 +65,7 @@ internal abstract class ClusterCommand : Command, IHasExamples
         var limit = operation.Limit + Grace;
         try
         {
-            var write = await call.WaitAsync(limit, _environment.TimeProvider, cancellationToken);
+            var write = await call.WaitAsync(limit, Surroundings.TimeProvider, cancellationToken);
             write(writer);
         }
         catch (Exception) when (!call.IsCompleted)

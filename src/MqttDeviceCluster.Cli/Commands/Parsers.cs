@@ -39,13 +39,20 @@ internal static class Parsers
     public static DefaultedOption<TimeSpan?> Time(string name, string description, TimeSpan max, TimeSpan? defaultValue = null) =>
         Of(name, "DURATION", description, text => (TimeSpan?)Duration.Parse(text, "duration", max), defaultValue);
 
-    public static DefaultedOption<T> Word<T>(string name, string description, T defaultValue, params (string Word, T Value)[] words)
+    public static DefaultedOption<T> Word<T>(string name, string description, T defaultValue, params (string Word, T Value)[] words) =>
+        OneOf(name, $"{description} Default {words.First(word => Equals(word.Value, defaultValue)).Word}.", words, defaultValue);
+
+    /// <summary>A word that may be left out; the description says what happens then.</summary>
+    public static DefaultedOption<T?> OptionalWord<T>(string name, string description, params (string Word, T? Value)[] words) =>
+        OneOf(name, description, words, default);
+
+    private static DefaultedOption<T> OneOf<T>(string name, string description, (string Word, T Value)[] words, T defaultValue)
     {
         var form = string.Join('|', words.Select(word => word.Word));
         return Of(
             name,
             form,
-            $"{description} Default {words.First(word => Equals(word.Value, defaultValue)).Word}.",
+            description,
             text => words.FirstOrDefault(word => word.Word.Equals(text, StringComparison.OrdinalIgnoreCase)) is { Word: not null } known
                 ? known.Value
                 : throw new BadInputException($"'{PinSpecs.Shorten(text)}' is not one of {form}"),

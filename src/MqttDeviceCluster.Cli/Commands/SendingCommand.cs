@@ -14,6 +14,13 @@ internal abstract class SendingCommand : ClusterCommand
     private readonly Option<bool> _noWait = Parsers.Flag(
         "--no-wait", "Return as soon as the broker took the command; the device is not waited for.");
 
+    private readonly DefaultedOption<WhenOffline> _whenOffline = Parsers.Word(
+        "--when-offline",
+        "Whether a command for a device that is known to be offline is sent all the same, or fails at once with exit code 4.",
+        WhenOffline.Send,
+        ("send", WhenOffline.Send),
+        ("fail", WhenOffline.Fail));
+
     protected SendingCommand(string name, string description, string examples, CliEnvironment environment, CommonOptions common)
         : base(name, description, examples, environment, common)
     {
@@ -23,11 +30,16 @@ internal abstract class SendingCommand : ClusterCommand
     {
         Add(_timeout);
         Add(_noWait);
+        Add(_whenOffline);
         AddCommonOptions();
     }
 
-    protected CommandOptions OptionsOf(ParseResult parsed) =>
-        new() { Timeout = _timeout.Read(parsed)!.Value, Confirm = !parsed.GetValue(_noWait) };
+    protected CommandOptions OptionsOf(ParseResult parsed) => new()
+    {
+        Timeout = _timeout.Read(parsed)!.Value,
+        Confirm = !parsed.GetValue(_noWait),
+        WhenOffline = _whenOffline.Read(parsed),
+    };
 
     protected static Operation Send(TimeSpan limit, Func<IDeviceCluster, CancellationToken, Task<CommandResult>> call) =>
         new(limit, async (cluster, token) =>

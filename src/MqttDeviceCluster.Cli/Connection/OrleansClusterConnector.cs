@@ -13,11 +13,14 @@ internal sealed class OrleansClusterConnector : IClusterConnector
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>How soon a gateway that was lost is tried again; Orleans' own minute is long for someone who looks on.</summary>
+    private static readonly TimeSpan RetryGatewaysAfter = TimeSpan.FromSeconds(5);
+
     public async Task<IClusterConnection> ConnectAsync(ClusterSettings settings, CancellationToken cancellationToken)
     {
         var endpoints = await ResolveAsync(settings, cancellationToken).ConfigureAwait(false);
         var reachable = await ProbeAsync(settings, endpoints, cancellationToken).ConfigureAwait(false);
-        var host = Build(settings, reachable);
+        var host = Build(settings, settings.Stays ? [.. endpoints] : reachable);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(ConnectTimeout);
         try
@@ -121,6 +124,11 @@ internal sealed class OrleansClusterConnector : IClusterConnector
                 options.ClusterId = settings.ClusterId;
                 options.ServiceId = settings.ServiceId;
             });
+            if (settings.Stays)
+            {
+                client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = RetryGatewaysAfter);
+            }
+
             client.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = ConnectTimeout);
         });
         builder.Services.AddDeviceCluster();

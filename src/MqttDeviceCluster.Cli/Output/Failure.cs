@@ -8,10 +8,12 @@ namespace MqttDeviceCluster.Cli.Output;
 /// <summary>How a run failed: its exit code, its word in JSON, and one line for people.</summary>
 internal sealed record Failure(int ExitCode, string Error, string Message)
 {
-    public static Failure Of(Exception exception, bool cancelled) => exception switch
+    public const string CancelledWhileSending = "cancelled; what was already sent may still take effect";
+
+    public static Failure Of(Exception exception, bool cancelled, string cancelledMessage = CancelledWhileSending) => exception switch
     {
-        OperationCanceledException when cancelled => new(
-            Cli.ExitCode.Cancelled, "cancelled", "cancelled; what was already sent may still take effect"),
+        OperationCanceledException when cancelled => new(Cli.ExitCode.Cancelled, "cancelled", cancelledMessage),
+        DeclinedException => new(Cli.ExitCode.Failed, "declined", exception.Message),
         BadInputException => new(Cli.ExitCode.BadInput, "bad-input", exception.Message),
         ArgumentException argument => new(Cli.ExitCode.BadInput, "bad-input", WithoutParameter(argument)),
         TimeoutException => new(Cli.ExitCode.NotConfirmed, "timeout", exception.Message),
@@ -23,6 +25,7 @@ internal sealed record Failure(int ExitCode, string Error, string Message)
         SiloUnavailableException or ConnectionFailedException or ClientNotAvailableException => new(
             Cli.ExitCode.NoCluster, "no-cluster", $"the cluster was lost, and whether the command took effect is unknown: {exception.Message}"),
         DeviceInterruptedException => new(Cli.ExitCode.Failed, "interrupted", exception.Message),
+        FleetUnavailableException => new(Cli.ExitCode.Failed, "fleet-unavailable", exception.Message),
         DeviceBusyException => new(Cli.ExitCode.Failed, "busy", exception.Message),
         _ => new(Cli.ExitCode.Failed, "failed", $"{exception.Message} ({exception.GetType().Name})"),
     };
@@ -40,3 +43,6 @@ internal sealed record Failure(int ExitCode, string Error, string Message)
         return at < 0 ? exception.Message : exception.Message[..at];
     }
 }
+
+/// <summary>A person was asked and said no. The message says what that means.</summary>
+internal sealed class DeclinedException(string message) : Exception(message);

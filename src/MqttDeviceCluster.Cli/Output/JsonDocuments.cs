@@ -25,8 +25,52 @@ internal static class JsonDocuments
     public static string Snapshot(DeviceSnapshot snapshot) => Write(json =>
     {
         json.WriteString("device", snapshot.DeviceId);
-        json.WriteString("lastSeen", snapshot.LastSeen is { } time ? ResultWriter.Time(time) : null);
-        WritePins(json, "pins", snapshot.Pins);
+        WriteSnapshot(json, snapshot);
+    });
+
+    public static string Forgotten(string deviceId, bool forgotten) => Write(json =>
+    {
+        json.WriteString("device", deviceId);
+        json.WriteBoolean("forgotten", forgotten);
+    });
+
+    public static string Count(long devices) => Write(json => json.WriteNumber("devices", devices));
+
+    /// <summary>An event of a watch: <c>type</c>, <c>device</c> (null when it concerns no single one) and <c>at</c>, then what belongs to the type.</summary>
+    public static string Event(DeviceEvent told) => Write(json =>
+    {
+        json.WriteString("type", told switch
+        {
+            WatchStartedEvent => "started",
+            DeviceSnapshotEvent => "snapshot",
+            PinEvent => "pin",
+            PresenceEvent => "presence",
+            DeviceAddedEvent => "added",
+            DeviceForgottenEvent => "forgotten",
+            GapEvent => "gap",
+            _ => throw new NotSupportedException($"There is no document for {told.GetType().Name}."),
+        });
+        json.WriteString("device", told.DeviceId);
+        WriteTime(json, "at", told.At);
+        switch (told)
+        {
+            case DeviceSnapshotEvent whole:
+                WriteSnapshot(json, whole.Snapshot);
+                break;
+            case PinEvent pin:
+                json.WriteNumber("pin", pin.Update.Pin);
+                WriteNumber(json, "mode", (int?)pin.Update.Mode);
+                WriteNumber(json, "state", (int?)pin.Update.State);
+                json.WriteBoolean("changed", pin.Changed);
+                break;
+            case PresenceEvent presence:
+                WritePresence(json, presence.Presence);
+                break;
+            case GapEvent gap:
+                json.WriteString("reason", PresenceWords.Word(gap.Reason));
+                WriteNumber(json, "missed", gap.Missed);
+                break;
+        }
     });
 
     public static string Simulation(string broker, int devices, string firstId, string lastId) => Write(json =>
@@ -59,7 +103,26 @@ internal static class JsonDocuments
         json.WriteEndArray();
     }
 
-    private static void WriteNumber(Utf8JsonWriter json, string name, int? value)
+    private static void WriteSnapshot(Utf8JsonWriter json, DeviceSnapshot snapshot)
+    {
+        WritePresence(json, snapshot.Presence);
+        WriteTime(json, "firstSeen", snapshot.FirstSeen);
+        WriteTime(json, "lastSeen", snapshot.LastSeen);
+        json.WriteString("firmware", snapshot.Firmware);
+        WritePins(json, "pins", snapshot.Pins);
+    }
+
+    private static void WritePresence(Utf8JsonWriter json, DevicePresence presence)
+    {
+        json.WriteString("presence", PresenceWords.Word(presence.State));
+        json.WriteString("presenceReason", PresenceWords.Word(presence.Reason));
+        WriteTime(json, "presenceSince", presence.Since);
+    }
+
+    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset? time) =>
+        json.WriteString(name, time is { } known ? ResultWriter.Time(known) : null);
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, long? value)
     {
         if (value is { } number)
         {

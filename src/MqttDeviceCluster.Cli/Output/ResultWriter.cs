@@ -33,9 +33,40 @@ internal sealed class ResultWriter(CliEnvironment environment, bool json)
             return;
         }
 
-        var lastSeen = snapshot.LastSeen is { } time ? Time(time) : "never";
-        WriteText(snapshot.DeviceId, [("last-seen", lastSeen, null)], snapshot.Pins);
+        var presence = PresenceWords.Describe(snapshot.Presence) + (snapshot.Presence.Since is { } since ? $" since {Time(since)}" : "");
+        WriteText(
+            snapshot.DeviceId,
+            [
+                ("presence", presence, null),
+                ("first-seen", snapshot.FirstSeen is { } first ? Time(first) : "never", null),
+                ("last-seen", snapshot.LastSeen is { } last ? Time(last) : "never", null),
+                ("firmware", snapshot.Firmware ?? "-", null),
+            ],
+            snapshot.Pins);
     }
+
+    public void WriteForgotten(string deviceId, bool forgotten)
+    {
+        if (json)
+        {
+            environment.Output.WriteLine(JsonDocuments.Forgotten(deviceId, forgotten));
+            return;
+        }
+
+        WriteText(deviceId, [("forgotten", forgotten ? "yes" : "no", forgotten ? null : "the cluster knew no such device")], []);
+    }
+
+    public void WriteCount(long devices) =>
+        environment.Output.WriteLine(json ? JsonDocuments.Count(devices) : devices.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Begins a list.</summary>
+    public DeviceListWriter List() => new(environment, json);
+
+    /// <summary>Begins to show what a watch is told.</summary>
+    /// <param name="title">What is watched, for people.</param>
+    public IWatchView Watch(string title) => json ? new JsonWatchView(environment)
+        : environment.LiveTerminal is { } terminal ? new LiveWatchView(environment, terminal, title)
+        : new LineWatchView(environment);
 
     public void Write(string deviceId, ImmutableArray<PinUpdate> updates)
     {
@@ -47,6 +78,34 @@ internal sealed class ResultWriter(CliEnvironment environment, bool json)
 
         WriteText(deviceId, [], updates);
     }
+
+    /// <summary>A console of a fixed width that never asks and never moves the cursor.</summary>
+    public static IAnsiConsole CreateConsole(CliEnvironment environment, int width)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = environment.Color ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = environment.Color ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(environment.Output),
+        });
+        console.Profile.Width = width;
+        return console;
+    }
+
+    public static Style PresenceStyle(Presence presence) => presence switch
+    {
+        Presence.Online => new Style(Color.Green),
+        Presence.Offline => new Style(Color.Red),
+        _ => Style.Plain,
+    };
+
+    public static Style StateStyle(string state) => state switch
+    {
+        "high" => new Style(Color.Green),
+        "low" => new Style(Color.Blue),
+        _ => Style.Plain,
+    };
 
     /// <summary>UTC, in milliseconds: the same in a table, in text and in JSON.</summary>
     public static string Time(DateTimeOffset time) =>
@@ -105,15 +164,8 @@ internal sealed class ResultWriter(CliEnvironment environment, bool json)
 
     private void WriteTable(string[][] rows, int width)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = environment.Color ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = environment.Color ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(environment.Output),
-        });
         // A narrower table would break cells over lines; let the terminal wrap instead.
-        console.Profile.Width = Math.Max(width, 64);
+        var console = CreateConsole(environment, Math.Max(width, 64));
         var table = new Table { Border = TableBorder.Rounded };
         foreach (var header in Headers)
         {
@@ -127,11 +179,4 @@ internal sealed class ResultWriter(CliEnvironment environment, bool json)
 
         console.Write(table);
     }
-
-    private static Style StateStyle(string state) => state switch
-    {
-        "high" => new Style(Color.Green),
-        "low" => new Style(Color.Blue),
-        _ => Style.Plain,
-    };
 }

@@ -27,6 +27,12 @@ internal static class PinSpecs
         }
     }
 
+    /// <summary>The beginning of a device id, which keeps the rules of a whole one.</summary>
+    public static string Prefix(string text) => DeviceId.IsValid(text)
+        ? text
+        : throw new BadInputException(
+            $"'{Shorten(text)}' cannot begin a device id: 1 to {DeviceId.MaxBytes} bytes without '/', '+', '#' and control characters");
+
     public static ImmutableArray<ConfigPin> Config(IReadOnlyList<string> tokens) => All(tokens, ConfigForm, pin => pin.Pin, token =>
     {
         var (pin, value) = Split(token, ConfigForm);
@@ -73,14 +79,7 @@ internal static class PinSpecs
         return filters;
     }
 
-    /// <summary>A token as it is shown in a message: one line of bounded length.</summary>
-    public static string Shorten(string token)
-    {
-        var line = new string([.. token.Take(60).Select(c => char.IsControl(c) ? '?' : c)]);
-        return token.Length > 60 ? line + "…" : line;
-    }
-
-    private static PinFilter Filter(string token)
+    public static PinFilter Filter(string token)
     {
         var equals = token.IndexOf('=', StringComparison.Ordinal);
         var pinText = equals < 0 ? token : token[..equals];
@@ -113,6 +112,13 @@ internal static class PinSpecs
         }
 
         return new PinFilter(pin, mode, second == "*" ? null : State(second, token, anyNumber: true));
+    }
+
+    /// <summary>A token as it is shown in a message: one line of bounded length.</summary>
+    public static string Shorten(string token)
+    {
+        var line = new string([.. token.Take(60).Select(c => char.IsControl(c) ? '?' : c)]);
+        return token.Length > 60 ? line + "…" : line;
     }
 
     private static ImmutableArray<T> All<T>(IReadOnlyList<string> tokens, string form, Func<T, int> pinOf, Func<string, T> parse)

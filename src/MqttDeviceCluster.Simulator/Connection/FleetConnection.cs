@@ -257,7 +257,7 @@ internal sealed partial class FleetConnection : IDeviceUplink, IAsyncDisposable
                 throw new SimulatorConnectionException($"The broker {MqttOptions.Display(_options.Broker)} refused the connection: {result.ResultCode}.");
             }
 
-            link = new FleetLink(client, result.ReceiveMaximum ?? ushort.MaxValue, _options.QualityOfService, _counters, LogRefused);
+            link = new FleetLink(client, result.ReceiveMaximum ?? ushort.MaxValue, _options.QualityOfService, _devices.Length, _counters, LogRefused);
             var current = link;
             client.DisconnectedAsync += ended =>
             {

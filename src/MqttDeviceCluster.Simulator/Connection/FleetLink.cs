@@ -15,6 +15,9 @@ internal sealed class FleetLink : IDisposable
     private const int MaxWaiting = 1 << 18;
     private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>A connection of 100,000 devices has as many goodbyes to say; a broker that takes fewer than this a second is not waited for.</summary>
+    private const int GoodbyesPerSecond = 4_000;
+
     private readonly IMqttClient _client;
     private readonly int _qualityOfService;
     private readonly FleetCounters _counters;
@@ -23,14 +26,15 @@ internal sealed class FleetLink : IDisposable
     private readonly int _windowSize;
     private readonly CancellationTokenSource _ended = new();
     private readonly TaskCompletionSource<string> _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Channel<OutgoingMessage> _waiting = Channel.CreateBounded<OutgoingMessage>(
-        new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly Channel<OutgoingMessage> _waiting;
 
     private volatile bool _disposed;
     private Task _pump = Task.CompletedTask;
 
-    public FleetLink(IMqttClient client, int receiveMaximum, int qualityOfService, FleetCounters counters, Action<string> refused)
+    public FleetLink(IMqttClient client, int receiveMaximum, int qualityOfService, int devices, FleetCounters counters, Action<string> refused)
     {
+        // Births and goodbyes of all of them at once must find room.
+        _waiting = Channel.CreateBounded<OutgoingMessage>(new BoundedChannelOptions(Math.Max(MaxWaiting, 2 * devices)) { SingleReader = true });
         _client = client;
         _qualityOfService = qualityOfService;
         _counters = counters;
@@ -62,10 +66,11 @@ internal sealed class FleetLink : IDisposable
     /// <summary>Sends what waits, waits for its acknowledgements, and says goodbye; all of it for a bounded time.</summary>
     public async Task SayGoodbyeAsync()
     {
+        var left = _waiting.Reader.Count;
         _waiting.Writer.TryComplete();
         try
         {
-            await FlushAsync().WaitAsync(GoodbyeTimeout).ConfigureAwait(false);
+            await FlushAsync().WaitAsync(GoodbyeTimeout + TimeSpan.FromSeconds(left / GoodbyesPerSecond)).ConfigureAwait(false);
             await _client.DisconnectAsync(new MqttClientDisconnectOptions(), CancellationToken.None)
                 .WaitAsync(GoodbyeTimeout).ConfigureAwait(false);
         }

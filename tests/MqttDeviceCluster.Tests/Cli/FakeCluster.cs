@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using MqttDeviceCluster.Cli;
 using MqttDeviceCluster.Cli.Connection;
 
@@ -7,6 +8,8 @@ namespace MqttDeviceCluster.Tests.Cli;
 /// <summary>A cluster that answers as it is told, and remembers what it was asked.</summary>
 internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterConnection
 {
+    private readonly TaskCompletionSource _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public static readonly DateTimeOffset Now = new(2026, 3, 4, 5, 6, 7, 89, TimeSpan.Zero);
 
     public Exception? Failure { get; init; }
@@ -20,6 +23,31 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
     public ImmutableArray<PinUpdate> Updates { get; init; } =
         [new(13, PinMode.Output, PinState.Low, Now), new(7, null, (PinState)512, Now), new(104, (PinMode)77, null, Now)];
 
+    /// <summary>Gets the devices that it lists.</summary>
+    public IEnumerable<DeviceSnapshot> Devices { get; init; } = [];
+
+    /// <summary>Gets what happens before the device of that number, from 0, is listed.</summary>
+    public Func<int, Task>? BeforeDevice { get; init; }
+
+    /// <summary>Gets what its watches are told. After that they stay open until they are cancelled, unless <see cref="WatchEnds"/>.</summary>
+    public IEnumerable<DeviceEvent> Events { get; init; } = [];
+
+    public bool WatchEnds { get; init; }
+
+    /// <summary>Gets a task that ends when a watch was told everything.</summary>
+    public Task Told => _told.Task;
+
+    public bool Forgets { get; init; } = true;
+
+    public Func<(int Width, int Height)>? LiveTerminal { get; init; }
+
+    public string? Answers { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Gets where the output of a run goes as it is written, for tests that look on.</summary>
+    public StringWriter Output { get; } = new() { NewLine = "\n" };
+
     public List<object?> Asked { get; } = [];
 
     public ClusterSettings? Settings { get; private set; }
@@ -31,11 +59,20 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
 
     public async Task<(int ExitCode, string Output, string Error)> RunUntilAsync(string line, int? terminalWidth, CancellationToken token)
     {
-        using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        var environment = new CliEnvironment { Output = output, Error = error, TerminalWidth = terminalWidth, Connector = this };
+        var environment = new CliEnvironment
+        {
+            Output = TextWriter.Synchronized(Output),
+            Error = error,
+            TerminalWidth = terminalWidth,
+            LiveTerminal = LiveTerminal,
+            Answers = Answers is null ? null : new StringReader(Answers),
+            Connector = this,
+            TimeProvider = Time,
+        };
+        Output.GetStringBuilder().Clear();
         var code = await Mdc.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment, token);
-        return (code, output.ToString(), error.ToString());
+        return (code, Output.ToString(), error.ToString());
     }
 
     public Task<IClusterConnection> ConnectAsync(ClusterSettings settings, CancellationToken cancellationToken)
@@ -87,19 +124,63 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
     }
 
     public IAsyncEnumerable<DeviceEvent> WatchAsync(string deviceId, PinFilter? filter = null, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException();
+        WatchAsync([deviceId, filter], cancellationToken);
 
-    public IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter filter, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter filter, CancellationToken cancellationToken = default) =>
+        WatchAsync([filter], cancellationToken);
 
     public IAsyncEnumerable<DeviceEvent> WatchAsync(WatchOptions? options = null, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException();
+        WatchAsync([options], cancellationToken);
 
     public IUpdateSubscription OnUpdate(PinFilter filter, Func<PinEvent, CancellationToken, Task> callback) => throw new NotSupportedException();
 
     public IUpdateSubscription OnUpdate(WatchOptions options, Func<DeviceEvent, CancellationToken, Task> callback) => throw new NotSupportedException();
 
-    public IAsyncEnumerable<DeviceSnapshot> ListDevicesAsync(DeviceFilter? filter = null, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException();
+    public async IAsyncEnumerable<DeviceSnapshot> ListDevicesAsync(
+        DeviceFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        Asked.Add(filter);
+        var number = 0;
+        foreach (var device in Devices)
+        {
+            if (BeforeDevice is not null)
+            {
+                await BeforeDevice(number++);
+            }
 
-    public Task<bool> ForgetAsync(string deviceId, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return device;
+        }
+
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+    }
+
+    public async Task<bool> ForgetAsync(string deviceId, CancellationToken cancellationToken = default)
+    {
+        await CommandAsync(deviceId, ImmutableArray<int>.Empty, "forget", cancellationToken);
+        return Forgets;
+    }
+
+    private async IAsyncEnumerable<DeviceEvent> WatchAsync(object?[] asked, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Asked.AddRange(asked);
+        foreach (var told in Events)
+        {
+            yield return told;
+        }
+
+        _told.TrySetResult();
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+
+        if (!WatchEnds)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+    }
 }

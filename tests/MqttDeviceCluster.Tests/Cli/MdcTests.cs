@@ -21,6 +21,7 @@ public sealed class MdcTests
             "interrupted", new DeviceInterruptedException(Id, "the silo is stopping", published: false), 1,
             $"The call to device '{Id}' was cut short: the silo is stopping. Nothing was sent."
         },
+        { "fleet-unavailable", new FleetUnavailableException("The store does not answer."), 1, "The store does not answer." },
         { "busy", new DeviceBusyException(Id, 64), 1, $"Device '{Id}' has 64 commands in line already; nothing was sent." },
         { "bad-input", new ArgumentException("Too many.", "pins"), 2, "Too many." },
         { "failed", new InvalidOperationException("first\nsecond"), 1, "first second (InvalidOperationException)" },
@@ -54,6 +55,19 @@ public sealed class MdcTests
             cluster.Asked);
         Assert.Equal("a:1, [::1]:30000", string.Join(", ", cluster.Settings!.Gateways));
         Assert.Equal(("c", "s"), (cluster.Settings.ClusterId, cluster.Settings.ServiceId));
+    }
+
+    [Theory]
+    [InlineData("set D 13=high", WhenOffline.Send)]
+    [InlineData("set D 13=high --when-offline send", WhenOffline.Send)]
+    [InlineData("set D 13=high --when-offline fail", WhenOffline.Fail)]
+    [InlineData("config D 13=output --when-offline fail", WhenOffline.Fail)]
+    [InlineData("get D --when-offline fail", WhenOffline.Fail)]
+    public async Task Command_WhenOffline_AsksForThat(string line, WhenOffline expected)
+    {
+        var cluster = new FakeCluster();
+        await cluster.RunAsync(line);
+        Assert.Equal(new CommandOptions { WhenOffline = expected }, cluster.Asked[^1]);
     }
 
     [Fact]
@@ -139,6 +153,24 @@ public sealed class MdcTests
     [InlineData("wait D 13=high 13=output", "'13=high' and '13=output' overlap")]
     [InlineData("wait D * 1", "overlap")]
     [InlineData("wait D 13=foo", "'foo' in '13=foo' is neither a state nor a mode")]
+    [InlineData("set D 13=high --when-offline maybe", "--when-offline: 'maybe' is not one of send|fail")]
+    [InlineData("list D", "Unrecognized command or argument 'D'")]
+    [InlineData("list --presence away", "--presence: 'away' is not one of online|offline|unknown")]
+    [InlineData("list --pin 13=foo", "--pin: 'foo' in '13=foo' is neither a state nor a mode")]
+    [InlineData("list --prefix a/b", "--prefix: 'a/b' cannot begin a device id")]
+    [InlineData("watch D/x", "'D/x' is not a device id")]
+    [InlineData("watch D E", "Unrecognized command or argument 'E'")]
+    [InlineData("watch D --prefix E", "a device and --prefix do not go together")]
+    [InlineData("watch --jsno", "'--jsno' is not an option")]
+    [InlineData("watch --pin x", "--pin: 'x' is not a pin")]
+    [InlineData("watch --state on", "--state: 'on' is not a state")]
+    [InlineData("watch --mode on", "--mode: 'on' is not a mode")]
+    [InlineData("watch --pin 13=high --state low", "--state repeats what --pin says")]
+    [InlineData("watch --pin 13=output --mode input", "--mode repeats what --pin says")]
+    [InlineData("watch --count 0", "--count: '0' is not a whole number from 1")]
+    [InlineData("watch --timeout 25h", "out of range")]
+    [InlineData("forget", "no device")]
+    [InlineData("forget D", "nobody can be asked whether to forget the device: give --yes")]
     [InlineData("simulate --devices 0", "'0' is not a whole number from 1 to 1000000")]
     [InlineData("simulate --broker localhost:1883", "'localhost:1883' is not the address of a broker")]
     [InlineData("simulate --id a --id a", "each device once")]
@@ -218,18 +250,47 @@ public sealed class MdcTests
     }
 
     [Fact]
-    public async Task Show_JsonAndText_GiveLastSeen()
+    public async Task Show_JsonAndText_GiveAllThatIsKnown()
     {
-        var cluster = new FakeCluster { Snapshot = new DeviceSnapshot(Id, [new(13, PinMode.Output, PinState.High, FakeCluster.Now)], FakeCluster.Now) };
+        var cluster = new FakeCluster
+        {
+            Snapshot = new DeviceSnapshot(Id, [new(13, PinMode.Output, PinState.High, FakeCluster.Now)], FakeCluster.Now)
+            {
+                Presence = new DevicePresence(Presence.Online, PresenceReason.Birth, FakeCluster.Now.AddHours(-1)),
+                FirstSeen = FakeCluster.Now.AddDays(-1),
+                Firmware = "1.6.0",
+            },
+        };
         var (_, json, _) = await cluster.RunAsync($"show {Id} --json");
         Assert.Equal(
-            """{"device":"544B3B144B8C","lastSeen":"2026-03-04T05:06:07.089Z","pins":[{"pin":13,"mode":3,"state":1,"receivedAt":"2026-03-04T05:06:07.089Z"}]}""" + "\n",
+            """{"device":"544B3B144B8C","presence":"online","presenceReason":"birth","presenceSince":"2026-03-04T04:06:07.089Z","firstSeen":"2026-03-03T05:06:07.089Z","lastSeen":"2026-03-04T05:06:07.089Z","firmware":"1.6.0","pins":[{"pin":13,"mode":3,"state":1,"receivedAt":"2026-03-04T05:06:07.089Z"}]}""" + "\n",
             json);
-        cluster = new FakeCluster { Snapshot = new DeviceSnapshot(Id, [], null) };
         var (_, text, _) = await cluster.RunAsync($"show {Id}");
-        Assert.Equal($"device     {Id}\nlast-seen  never\n", text);
-        (_, json, _) = await cluster.RunAsync($"show {Id} --json");
-        Assert.Equal("""{"device":"544B3B144B8C","lastSeen":null,"pins":[]}""" + "\n", json);
+        Assert.Equal(
+            """
+            device      544B3B144B8C
+            presence    online (birth) since 2026-03-04T04:06:07.089Z
+            first-seen  2026-03-03T05:06:07.089Z
+            last-seen   2026-03-04T05:06:07.089Z
+            firmware    1.6.0
+
+            PIN  MODE    STATE  RECEIVED
+            13   output  high   2026-03-04T05:06:07.089Z
+
+            """.ReplaceLineEndings("\n"),
+            text);
+    }
+
+    [Fact]
+    public async Task Show_DeviceNeverHeardOf_SaysSo()
+    {
+        var cluster = new FakeCluster { Snapshot = new DeviceSnapshot(Id, [], null) };
+        var (_, text, _) = await cluster.RunAsync($"show {Id}");
+        Assert.Equal($"device      {Id}\npresence    unknown\nfirst-seen  never\nlast-seen   never\nfirmware    -\n", text);
+        var (_, json, _) = await cluster.RunAsync($"show {Id} --json");
+        Assert.Equal(
+            """{"device":"544B3B144B8C","presence":"unknown","presenceReason":null,"presenceSince":null,"firstSeen":null,"lastSeen":null,"firmware":null,"pins":[]}""" + "\n",
+            json);
     }
 
     [Fact]
@@ -265,6 +326,9 @@ public sealed class MdcTests
     [InlineData("set --help")]
     [InlineData("wait -h")]
     [InlineData("simulate --help")]
+    [InlineData("list --help")]
+    [InlineData("watch --help")]
+    [InlineData("forget --help")]
     public async Task Run_Help_ShowsExamplesAndExitsZero(string line)
     {
         var (code, output, error) = await new FakeCluster().RunAsync(line);
