@@ -114,7 +114,7 @@ internal sealed partial class DeviceCluster
     private static bool IsIn(DeviceEvent value, DeviceSnapshot snapshot) => value switch
     {
         PinEvent { Update: var update } => snapshot.Pins.FirstOrDefault(pin => pin.Pin == update.Pin) is { } known && update.ReceivedAt <= known.ReceivedAt,
-        PresenceEvent { Presence: var presence } => presence == snapshot.Presence,
+        PresenceEvent { Presence.Since: var since } => since <= snapshot.Presence.Since,
         DeviceAddedEvent => snapshot.FirstSeen is { } firstSeen && value.At <= firstSeen,
         _ => false,
     };

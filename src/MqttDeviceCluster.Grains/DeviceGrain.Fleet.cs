@@ -30,10 +30,12 @@ internal sealed partial class DeviceGrain
                 {
                     if (missed > 0)
                     {
-                        // What is in the buffer is older than the snapshot that fills the gap.
+                        // What is in the buffer is older than the snapshot that fills the gap. It is taken here: the watcher may ask for it later, and would then be told again
+                        // what happened in between.
                         watch.Restart(after: _version);
-                        yield return new GapEvent(_deviceId, _time.GetUtcNow(), GapReason.SlowWatcher, missed);
-                        yield return new DeviceSnapshotEvent(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow()));
+                        DeviceSnapshotEvent snapshot = new(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow()));
+                        yield return new GapEvent(_deviceId, snapshot.At, GapReason.SlowWatcher, missed);
+                        yield return snapshot;
                         break;
                     }
 

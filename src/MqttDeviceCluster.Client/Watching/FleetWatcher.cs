@@ -60,8 +60,14 @@ internal sealed partial class FleetWatcher : IFleetObserver, IAsyncDisposable
         _started.TrySetCanceled();
         try
         {
-            await _grains.GetGrain<IFleetGrain>(0).UnwatchAsync(_registration.WatchId).ConfigureAwait(false);
-            _grains.DeleteObjectReference<IFleetObserver>(_reference);
+            try
+            {
+                await _grains.GetGrain<IFleetGrain>(0).UnwatchAsync(_registration.WatchId).ConfigureAwait(false);
+            }
+            finally
+            {
+                _grains.DeleteObjectReference<IFleetObserver>(_reference);
+            }
         }
         catch (Exception exception)
         {
@@ -99,9 +105,9 @@ internal sealed partial class FleetWatcher : IFleetObserver, IAsyncDisposable
                 failures = 0;
                 delay = receipt.Unreachable.IsEmpty ? FleetWatch.RenewInterval : FirstRetryDelay;
             }
-            catch (ArgumentException exception)
+            catch (ArgumentException exception) when (!_started.Task.IsCompleted)
             {
-                // The watch is wrong, and will not get better.
+                // The watch is wrong, and will not get better. One that was accepted before is not.
                 _started.TrySetException(exception);
                 return;
             }

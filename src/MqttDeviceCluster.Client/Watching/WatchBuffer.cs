@@ -39,6 +39,8 @@ internal sealed class WatchBuffer(int capacity, TimeProvider time)
     {
         while (true)
         {
+            // Also while there is something to read: a reader that wants no more gets no more.
+            cancellationToken.ThrowIfCancellationRequested();
             lock (_lock)
             {
                 if (_queue.Count == 0)

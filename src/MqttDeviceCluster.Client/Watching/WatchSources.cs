@@ -11,6 +11,7 @@ internal sealed class WatchSources(Action<DeviceEvent> add, TimeProvider time)
 {
     private readonly Dictionary<string, Source> _sources = [];
     private readonly HashSet<string> _gone = [];
+    private readonly HashSet<Guid> _former = [];
 
     /// <summary>Takes a batch of one silo.</summary>
     public void Take(WatchBatch batch)
@@ -20,9 +21,9 @@ internal sealed class WatchSources(Action<DeviceEvent> add, TimeProvider time)
             Lose(silo);
         }
 
-        if (_gone.Contains(batch.Source.Silo))
+        if (IsPast(batch.Source))
         {
-            // Sent before it died, and late: its gap has been told.
+            // Sent before it ended, and late: its gap has been told.
             return;
         }
 
@@ -61,7 +62,7 @@ internal sealed class WatchSources(Action<DeviceEvent> add, TimeProvider time)
     {
         foreach (var source in receipt.Sources)
         {
-            if (!_gone.Contains(source.Silo))
+            if (!IsPast(source))
             {
                 Meet(source);
             }
@@ -89,11 +90,15 @@ internal sealed class WatchSources(Action<DeviceEvent> add, TimeProvider time)
         {
             // The silo had given the watch up, and begun anew.
             add(new GapEvent(null, time.GetUtcNow(), GapReason.Reconnected));
+            _former.Add(source.SubscriptionId);
             source = _sources[part.Silo] = new(part.SubscriptionId);
         }
 
         return source;
     }
+
+    /// <summary>Returns whether the silo is gone, or has begun the watch anew since.</summary>
+    private bool IsPast(WatchSource part) => _gone.Contains(part.Silo) || _former.Contains(part.SubscriptionId);
 
     private void Lose(string silo)
     {

@@ -33,8 +33,9 @@ internal sealed partial class FleetDirectory(
             var (devices, next) = await ReadAsync(filter.IdPrefix, continuation, want, cancellationToken);
             found.AddRange(devices.Where(filter.Matches));
             continuation = next;
-            if (next is null || found.Count >= maxDevices)
+            if (next is null || maxDevices - found.Count < Math.Min(ReadSize, maxDevices) / 2 || found.Count >= maxDevices)
             {
+                // Nearly full: filling the rest would take ever smaller reads, each as dear as a whole one.
                 break;
             }
 

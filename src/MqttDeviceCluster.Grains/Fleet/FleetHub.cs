@@ -12,10 +12,10 @@ internal sealed class FleetHub
     private readonly ConcurrentDictionary<string, ImmutableArray<WatchSubscription>> _byDevice = new();
     private WatchSubscription[] _wide = [];
     private int _watchedDevices;
-    private bool _hasUntold;
+    private bool _hasNews;
 
-    /// <summary>Gets whether the silo had news for a watch that it may not have heard of.</summary>
-    public bool HasUntold => Volatile.Read(ref _hasUntold);
+    /// <summary>Gets whether any device of this silo ever had news: a watch that is added now may have missed some, whoever else heard them.</summary>
+    public bool HasNews => Volatile.Read(ref _hasNews);
 
     /// <summary>Gets whether anything is watched at all.</summary>
     public bool IsAnythingWatched => Volatile.Read(ref _wide).Length > 0 || Volatile.Read(ref _watchedDevices) > 0;
@@ -23,17 +23,14 @@ internal sealed class FleetHub
     /// <summary>Returns whether anybody may want to hear of the device's news.</summary>
     public bool IsWatched(string deviceId)
     {
-        if (Volatile.Read(ref _wide).Length > 0)
+        if (!_hasNews)
         {
-            return true;
+            // Before the watches are read, and seen before: whoever adds one and then looks here either hears this news or knows that it was missed.
+            Volatile.Write(ref _hasNews, true);
+            Interlocked.MemoryBarrier();
         }
 
-        if (!_hasUntold)
-        {
-            Volatile.Write(ref _hasUntold, true);
-        }
-
-        return Volatile.Read(ref _watchedDevices) > 0 && _byDevice.ContainsKey(deviceId);
+        return Volatile.Read(ref _wide).Length > 0 || (Volatile.Read(ref _watchedDevices) > 0 && _byDevice.ContainsKey(deviceId));
     }
 
     /// <summary>Tells an event of a device.</summary>

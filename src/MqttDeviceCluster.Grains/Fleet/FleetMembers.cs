@@ -147,7 +147,11 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
 
                 if (member.Status == SiloStatus.Dead && _dead.Add(member.SiloAddress))
                 {
-                    _informed.Remove(member.SiloAddress);
+                    lock (_informed)
+                    {
+                        _informed.Remove(member.SiloAddress);
+                    }
+
                     _intake.Note(member.SiloAddress, isThere: false, null);
                     _watches.NoteLost(member.SiloAddress.ToParsableString());
                 }

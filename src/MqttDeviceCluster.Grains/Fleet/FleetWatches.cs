@@ -33,12 +33,13 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
             }
 
             WatchSubscription subscription = new(registration.Options);
-            if (isLate && hub.HasUntold)
+            hub.Add(subscription);
+            if (isLate && hub.HasNews)
             {
+                // Asked after it was added: what came in between it has heard, and what came before it is known to have missed.
                 subscription.Offer(new GapEvent(null, time.GetUtcNow(), GapReason.SiloJoined), long.MaxValue);
             }
 
-            hub.Add(subscription);
             WatchPump pump = new(registration, subscription, silo.SiloAddress.ToParsableString(), (watchId, batch) => Relay(watchId, batch), time, logger);
             _pumps[registration.WatchId] = pump;
             return pump.Source;

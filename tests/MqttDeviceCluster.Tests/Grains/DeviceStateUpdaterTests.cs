@@ -104,9 +104,36 @@ public sealed class DeviceStateUpdaterTests
     [Fact]
     public void Apply_DefaultPinArray_IsAnEmptyUpdate()
     {
-        var applied = Apply(new DeviceState(), new DeviceUpdate(TestClock.Noon, false, default));
+        var first = Apply(new DeviceState(), new DeviceUpdate(TestClock.Noon, false, default));
+        Assert.True(first.Changed); // It is there, and it was not known.
+
+        var applied = Apply(first.State, new DeviceUpdate(TestClock.Noon.AddMinutes(1), false, default));
 
         Assert.False(applied.Changed);
-        Assert.Equal(TestClock.Noon, applied.State.LastSeen);
+        Assert.Empty(applied.State.Pins);
+        Assert.Equal(TestClock.Noon.AddMinutes(1), applied.State.LastSeen);
+    }
+
+    [Theory]
+    [InlineData(true, false, true)]
+    [InlineData(true, true, false)] // Retained: it is as old as it may be.
+    [InlineData(false, false, false)] // The broker said it, not the device.
+    public void Apply_Status_IsASignOfLifeWhenTheDeviceSaysItNow(bool online, bool retained, bool seen)
+    {
+        var state = DeviceStateUpdater.Apply(new(), new DeviceStatus(TestClock.Noon, retained, online));
+
+        Assert.Equal(seen ? TestClock.Noon : null, state.LastSeen);
+    }
+
+    [Fact]
+    public void Apply_SameStatusTwice_MovesOnlyTheTimeItWasSeen()
+    {
+        DeviceStatus birth = new(TestClock.Noon, false, true) { Boot = 17, Firmware = "1.6.0" };
+        var once = DeviceStateUpdater.Apply(new(), birth);
+
+        var twice = DeviceStateUpdater.Apply(once, birth with { ReceivedAt = TestClock.Noon.AddMinutes(1) });
+
+        Assert.NotEqual(once, twice);
+        Assert.Equal(once, twice with { LastSeen = once.LastSeen });
     }
 }
