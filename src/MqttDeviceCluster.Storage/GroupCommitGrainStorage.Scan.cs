@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Storage.GroupCommit;
 
@@ -23,7 +21,7 @@ internal sealed partial class GroupCommitGrainStorage
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        if (GrainStateKey.DecodeType(grainType) is not { } type || !IsUnicode(keyPrefix))
+        if (GrainStateKey.DecodeType(grainType) is not { } type || !UnicodeText.IsValid(keyPrefix))
         {
             // Only what is valid Unicode can be stored.
             return new([], null);
@@ -66,21 +64,6 @@ internal sealed partial class GroupCommitGrainStorage
         }
 
         return new(records, stored.HasMore ? stored.Records[^1].GrainKey : null);
-    }
-
-    private static bool IsUnicode(string text)
-    {
-        for (var rest = text.AsSpan(); !rest.IsEmpty;)
-        {
-            if (Rune.DecodeFromUtf16(rest, out _, out var consumed) != OperationStatus.Done)
-            {
-                return false;
-            }
-
-            rest = rest[consumed..];
-        }
-
-        return true;
     }
 
     [LoggerMessage(
