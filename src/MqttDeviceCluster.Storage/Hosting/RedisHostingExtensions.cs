@@ -42,7 +42,7 @@ public static class RedisHostingExtensions
         services.AddKeyedSingleton(name, (provider, _) => new ObservedRedisGrainStorage(
             name,
             provider.GetRequiredService<IOptions<ClusterOptions>>().Value.ServiceId,
-            RedisGrainStorageFactory.Create(provider, name),
+            ActivatorUtilities.CreateInstance<RedisGrainStorage>(provider, name, GetOptions(provider), GetOptions(provider).GrainStorageSerializer),
             provider.GetRequiredKeyedService<RedisConnection>(name),
             GetOptions(provider).GrainStorageSerializer,
             provider.GetRequiredService<IActivatorProvider>(),
