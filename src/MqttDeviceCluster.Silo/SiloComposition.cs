@@ -71,12 +71,16 @@ internal static class SiloComposition
         }
         else
         {
-            silo.Configure<EndpointOptions>(options => (options.SiloPort, options.GatewayPort) = (settings.SiloPort, settings.GatewayPort));
+            ClusteringComposition.AddClustering(silo, configuration, settings);
         }
 
         if (settings.EmbedsStore)
         {
             silo.AddSqliteGrainStorage(SiloSettings.StorageName, options => options.DataSource = settings.StorePath);
+        }
+        else
+        {
+            ClusteringComposition.AddStorage(silo, configuration);
         }
 
         silo.Services.AddOptions<MqttStreamOptions>(DeviceStreams.ProviderName).Bind(configuration.GetSection("Mqtt"));

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Storage.GroupCommit;
 
@@ -14,27 +12,17 @@ internal sealed partial class GroupCommitGrainStorage
     public async Task<GrainStatePage<T>> ScanAsync<T>(
         GrainType grainType, string stateName, string? keyPrefix, string? continuation, int maxRecords, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(stateName);
-        ArgumentOutOfRangeException.ThrowIfLessThan(maxRecords, 1);
-        keyPrefix ??= "";
-        if (continuation?.StartsWith(keyPrefix, StringComparison.Ordinal) is false)
+        if (ScanArguments.Check(_serviceId, grainType, stateName, keyPrefix, continuation, maxRecords) is not { } range)
         {
-            throw new ArgumentException($"The continuation is not of a scan of keys that begin with '{keyPrefix}'.", nameof(continuation));
-        }
-
-        cancellationToken.ThrowIfCancellationRequested();
-        if (GrainStateKey.DecodeType(grainType) is not { } type || !IsUnicode(keyPrefix))
-        {
-            // Only what is valid Unicode can be stored.
             return new([], null);
         }
 
-        GrainStateRange range = new(_serviceId, type, stateName, keyPrefix, continuation);
+        cancellationToken.ThrowIfCancellationRequested();
         GrainStatePageLimits limits = new(Math.Min(maxRecords, MaxPageRecords), MaxPageBytes);
         var stored = await ReadAsync("scan", store => store.ScanAsync(range, limits, cancellationToken), cancellationToken).ConfigureAwait(false);
 
         // On the thread pool: thousands of records would hold up the grain whose turn asked for them.
-        var page = await Task.Run(() => Deserialize<T>(stored, type, stateName), cancellationToken).ConfigureAwait(false);
+        var page = await Task.Run(() => Deserialize<T>(stored, range.GrainType, stateName), cancellationToken).ConfigureAwait(false);
         _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Ok);
         return page;
     }
@@ -66,21 +54,6 @@ internal sealed partial class GroupCommitGrainStorage
         }
 
         return new(records, stored.HasMore ? stored.Records[^1].GrainKey : null);
-    }
-
-    private static bool IsUnicode(string text)
-    {
-        for (var rest = text.AsSpan(); !rest.IsEmpty;)
-        {
-            if (Rune.DecodeFromUtf16(rest, out _, out var consumed) != OperationStatus.Done)
-            {
-                return false;
-            }
-
-            rest = rest[consumed..];
-        }
-
-        return true;
     }
 
     [LoggerMessage(

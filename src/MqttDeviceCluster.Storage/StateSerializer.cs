@@ -14,8 +14,9 @@ namespace MqttDeviceCluster.Storage;
 internal sealed class StateSerializer<TOptions>(IServiceProvider services) : IPostConfigureOptions<TOptions>
     where TOptions : class, IStorageProviderSerializerOptions
 {
-    public void PostConfigure(string? name, TOptions options) =>
-        options.GrainStorageSerializer ??= services.GetKeyedService<IGrainStorageSerializer>(name) ?? CreateJson(name);
+    public void PostConfigure(string? name, TOptions options) => options.GrainStorageSerializer ??= Choose(name);
+
+    public IGrainStorageSerializer Choose(string? name) => services.GetKeyedService<IGrainStorageSerializer>(name) ?? CreateJson(name);
 
     // Options of the provider's name, so that a host can adapt one provider; Orleans adds its converters (GrainId and the like) to all names.
     private SystemTextJsonGrainStorageSerializer CreateJson(string? name) =>

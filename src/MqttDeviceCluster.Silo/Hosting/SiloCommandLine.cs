@@ -19,7 +19,12 @@ internal sealed class SiloCommandLine
           --Orleans:Endpoints:SiloPort=PORT  default 11111
           --Orleans:Endpoints:GatewayPort=PORT
                                              default 30000
-          --Orleans:Clustering:...           another clustering than localhost; --Orleans:GrainStorage:Default:... another store
+          --Orleans:Clustering:ProviderType=PostgreSql|Redis|...
+                                             several silos: with :ConnectionString=..., a store, a broker, and
+          --Orleans:Endpoints:AdvertisedIPAddress=IP
+                                             where others reach this silo; :ListenIPAddress=IP when that is not its own
+          --Orleans:GrainStorage:Default:ProviderType=PostgreSql|Redis|Sqlite|...
+                                             another store than ./data, with :ConnectionString=...
           --Devices:CommandQualityOfService=AtLeastOnce|AtMostOnce
           --Dashboard:Enabled=true|false     default: only while HTTP listens on loopback alone
           --Shutdown:DrainDelay=hh:mm:ss     how long to report not ready before stopping; default 00:00:00

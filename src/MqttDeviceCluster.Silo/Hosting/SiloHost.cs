@@ -2,6 +2,7 @@ using System.Reflection;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
+using MqttDeviceCluster.Storage;
 
 namespace MqttDeviceCluster.Silo.Hosting;
 
@@ -61,7 +62,7 @@ internal static class SiloHost
         {
             var found = Unwrap(e);
             // What options' validators say is made for operators; of anything else the place may matter.
-            var isPlain = found is SiloStartException or OrleansConfigurationException or OptionsValidationException;
+            var isPlain = IsPlain(found);
             var hint = details ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
             await SayAsync(isPlain ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
             return found is SiloStartException start ? start.ExitCode : SiloExitCodes.CannotStart;
@@ -118,7 +119,10 @@ internal static class SiloHost
     private static Exception Unwrap(Exception e) => e switch
     {
         AggregateException { InnerException: { } inner } => Unwrap(inner),
-        { InnerException: SiloStartException or OrleansConfigurationException or OptionsValidationException } => e.InnerException,
+        { InnerException: { } inner } when IsPlain(inner) => inner,
         _ => e,
     };
+
+    private static bool IsPlain(Exception? e) =>
+        e is SiloStartException or OrleansConfigurationException or OptionsValidationException or GrainStorageUnavailableException or ClusteringUnavailableException;
 }

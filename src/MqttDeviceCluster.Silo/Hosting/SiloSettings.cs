@@ -29,7 +29,7 @@ internal sealed record SiloSettings
             "BroadcastChannel", "ClusterId", "Clustering", "EnableDistributedTracing", "Endpoints", "Gateway", "GrainDirectory", "GrainStorage", "Journaling",
             "Messaging", "Name", "Reminders", "ServiceId", "Streaming",
         ],
-        ["Orleans:Endpoints"] = [.. typeof(EndpointOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
+        ["Orleans:Endpoints"] = ["ListenIPAddress", .. typeof(EndpointOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Mqtt"] = [.. typeof(MqttStreamOptions).GetProperties().Where(p => p.CanWrite && p.Name != nameof(MqttStreamOptions.ConnectionString)).Select(p => p.Name)],
     };
 
@@ -58,6 +58,9 @@ internal sealed record SiloSettings
     public required int SiloPort { get; init; }
 
     public required int GatewayPort { get; init; }
+
+    /// <summary>Gets where the silo is reached when it is not a cluster of its own.</summary>
+    public required SiloEndpoints Endpoints { get; init; }
 
     public required string ClusterId { get; init; }
 
@@ -99,6 +102,7 @@ internal sealed record SiloSettings
         }
 
         var urls = read.Urls();
+        var (siloPort, gatewayPort) = (read.Port("Orleans:Endpoints:SiloPort", 11111), read.Port("Orleans:Endpoints:GatewayPort", 30000));
         var settings = new SiloSettings
         {
             EmbedsBroker = connectionString is null,
@@ -107,8 +111,9 @@ internal sealed record SiloSettings
             EmbedsStore = !configuration.GetSection($"Orleans:GrainStorage:{StorageName}").Exists(),
             DataDirectory = Path.GetFullPath(read.Text("DataDirectory", "data"), workingDirectory),
             LocalhostClustering = !configuration.GetSection("Orleans:Clustering").Exists(),
-            SiloPort = read.Port("Orleans:Endpoints:SiloPort", 11111),
-            GatewayPort = read.Port("Orleans:Endpoints:GatewayPort", 30000),
+            SiloPort = siloPort,
+            GatewayPort = gatewayPort,
+            Endpoints = SiloEndpoints.Read(read, configuration, siloPort, gatewayPort),
             ClusterId = read.Text("Orleans:ClusterId", "default"),
             ServiceId = read.Text("Orleans:ServiceId", "default"),
             Urls = urls,
@@ -118,6 +123,7 @@ internal sealed record SiloSettings
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
         };
+        SiloEndpoints.CheckEmbedded(read, !settings.LocalhostClustering, settings.EmbedsBroker, settings.EmbedsStore);
         read.ThrowIfProblems();
         return settings;
     }

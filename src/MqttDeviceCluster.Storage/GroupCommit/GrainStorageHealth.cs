@@ -22,7 +22,7 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     internal static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(2);
 
     private readonly string _providerName;
-    private readonly IGrainStateStore _store;
+    private readonly IProbedStore _store;
     private readonly GrainStorageMetrics _metrics;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
@@ -35,7 +35,7 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     private Task _probe = Task.CompletedTask;
     private bool _probing;
 
-    public GrainStorageHealth(string providerName, IGrainStateStore store, GrainStorageMetrics metrics, ILogger logger, TimeProvider timeProvider)
+    public GrainStorageHealth(string providerName, IProbedStore store, GrainStorageMetrics metrics, ILogger logger, TimeProvider timeProvider)
     {
         _providerName = providerName;
         _store = store;

@@ -4,11 +4,8 @@ namespace MqttDeviceCluster.Storage.GroupCommit;
 /// The part of the storage that knows the database. <see cref="GroupCommitter"/> calls <see cref="CommitAsync"/> for one batch at a time; reads and probes may run
 /// beside it. A method that throws says that the store failed, for everyone; what concerns one record only is in its result.
 /// </summary>
-internal interface IGrainStateStore : IAsyncDisposable
+internal interface IGrainStateStore : IProbedStore, IAsyncDisposable
 {
-    /// <summary>Gets where the records are, for messages: a path or a server, without secrets.</summary>
-    string Location { get; }
-
     /// <summary>Creates what is missing (directory, file, schema) and makes the store usable. It refuses a schema newer than it knows.</summary>
     Task OpenAsync(CancellationToken cancellationToken);
 
@@ -27,13 +24,4 @@ internal interface IGrainStateStore : IAsyncDisposable
     /// </param>
     /// <returns>A result for each change, in their order.</returns>
     Task<IReadOnlyList<GrainStateChangeResult>> CommitAsync(IReadOnlyList<GrainStateChange> changes);
-
-    /// <summary>Does what a commit does, down to the disk, without changing a record. Cheap; it throws while commits would fail.</summary>
-    Task ProbeWriteAsync();
-
-    /// <summary>Does what a read does. Cheap; it throws while reads would fail.</summary>
-    Task ProbeReadAsync();
-
-    /// <summary>Says in a few words, without secrets, why the store failed: the part of a sentence after the colon.</summary>
-    string Explain(Exception cause);
 }

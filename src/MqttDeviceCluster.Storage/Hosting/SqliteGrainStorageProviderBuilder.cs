@@ -1,9 +1,7 @@
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Storage.Hosting;
 using Orleans.Providers;
-using Orleans.Storage;
 
 [assembly: RegisterProvider("Sqlite", "GrainStorage", "Silo", typeof(SqliteGrainStorageProviderBuilder))]
 
@@ -19,57 +17,15 @@ internal sealed class SqliteGrainStorageProviderBuilder : IProviderBuilder<ISilo
         name ?? ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME,
         options => options.Configure<IServiceProvider>((target, services) => Bind(target, configurationSection, services)));
 
-    private static void Bind(SqliteGrainStorageOptions options, IConfigurationSection section, IServiceProvider services)
+    private static void Bind(SqliteGrainStorageOptions options, IConfigurationSection configurationSection, IServiceProvider services)
     {
-        options.DataSource = section[nameof(options.DataSource)] ?? options.DataSource;
-        options.ConnectionString = section[nameof(options.ConnectionString)] ?? options.ConnectionString;
-        if (section["ConnectionName"] is { Length: > 0 } connectionName)
-        {
-            var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(connectionName);
-            if (string.IsNullOrWhiteSpace(connectionString))
-            {
-                options.ConfigurationProblems.Add($"ConnectionName is '{connectionName}' but ConnectionStrings:{connectionName} is not set");
-            }
-            else
-            {
-                options.ConnectionString = connectionString;
-            }
-        }
-
-        if (section["SerializerKey"] is { Length: > 0 } serializerKey)
-        {
-            var serializer = services.GetKeyedService<IGrainStorageSerializer>(serializerKey);
-            if (serializer is null)
-            {
-                options.ConfigurationProblems.Add($"SerializerKey is '{serializerKey}' but no {nameof(IGrainStorageSerializer)} is registered under it");
-            }
-            else
-            {
-                options.GrainStorageSerializer = serializer;
-            }
-        }
-
-        BindValue<int>(section, nameof(options.MaxPendingOperations), options, value => options.MaxPendingOperations = value);
-        BindValue<int>(section, nameof(options.MaxBatchSize), options, value => options.MaxBatchSize = value);
-        BindValue<int>(section, nameof(options.ReadConnections), options, value => options.ReadConnections = value);
-        BindValue<TimeSpan>(section, nameof(options.BusyTimeout), options, value => options.BusyTimeout = value);
-    }
-
-    private static void BindValue<T>(IConfigurationSection section, string key, SqliteGrainStorageOptions options, Action<T> assign)
-        where T : ISpanParsable<T>
-    {
-        if (section[key] is not { Length: > 0 } text)
-        {
-            return;
-        }
-
-        if (T.TryParse(text, CultureInfo.InvariantCulture, out var value))
-        {
-            assign(value);
-        }
-        else
-        {
-            options.ConfigurationProblems.Add($"{key} is '{text}', which is no {typeof(T).Name}");
-        }
+        ProviderSection section = new(configurationSection, services, options.ConfigurationProblems);
+        section.BindText(nameof(options.DataSource), value => options.DataSource = value);
+        section.BindConnectionString(value => options.ConnectionString = value);
+        section.BindSerializer(options);
+        section.BindValue<int>(nameof(options.MaxPendingOperations), value => options.MaxPendingOperations = value);
+        section.BindValue<int>(nameof(options.MaxBatchSize), value => options.MaxBatchSize = value);
+        section.BindValue<int>(nameof(options.ReadConnections), value => options.ReadConnections = value);
+        section.BindValue<TimeSpan>(nameof(options.BusyTimeout), value => options.BusyTimeout = value);
     }
 }

@@ -27,9 +27,9 @@ internal sealed class SqliteGrainStorageOptionsValidator(SqliteGrainStorageOptio
             problems.Add($"{nameof(options.DataSource)} (a path) or {nameof(options.ConnectionString)} is required");
         }
 
-        CheckRange(nameof(options.MaxPendingOperations), options.MaxPendingOperations, 1, 1_000_000, problems);
-        CheckRange(nameof(options.MaxBatchSize), options.MaxBatchSize, 1, 10_000, problems);
-        CheckRange(nameof(options.ReadConnections), options.ReadConnections, 1, 64, problems);
+        OptionRange.Check(nameof(options.MaxPendingOperations), options.MaxPendingOperations, 1, 1_000_000, problems);
+        OptionRange.Check(nameof(options.MaxBatchSize), options.MaxBatchSize, 1, 10_000, problems);
+        OptionRange.Check(nameof(options.ReadConnections), options.ReadConnections, 1, 64, problems);
         if (options.BusyTimeout < TimeSpan.Zero || options.BusyTimeout > TimeSpan.FromMinutes(1))
         {
             problems.Add($"{nameof(options.BusyTimeout)} must be 00:00:00 to 00:01:00 but is {options.BusyTimeout}");
@@ -76,14 +76,6 @@ internal sealed class SqliteGrainStorageOptionsValidator(SqliteGrainStorageOptio
         else if (path.Contains(":memory:", StringComparison.OrdinalIgnoreCase) || path.StartsWith("file:", StringComparison.OrdinalIgnoreCase))
         {
             problems.Add($"{setting} must be a path but is '{path}'; memory and URIs are not supported");
-        }
-    }
-
-    private static void CheckRange(string setting, int value, int min, int max, List<string> problems)
-    {
-        if (value < min || value > max)
-        {
-            problems.Add($"{setting} must be {min} to {max} but is {value}");
         }
     }
 }

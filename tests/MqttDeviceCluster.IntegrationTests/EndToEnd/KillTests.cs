@@ -23,9 +23,13 @@ public sealed class KillTests(ITestOutputHelper output)
             "--Orleans:Clustering:ProviderType=Development",
             $"--Orleans:Clustering:PrimarySiloEndPoint=127.0.0.1:{primaryPort}",
             "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1",
+
+            // One file for both: allowed when it is asked for by name.
+            "--Orleans:GrainStorage:Default:ProviderType=Sqlite",
+            $"--Orleans:GrainStorage:Default:DataSource={Path.Combine(broker.DirectoryPath, "data", "devices.db")}",
             "--Dashboard:Enabled=false",
         ];
-        SiloProcessOptions options = new() { Broker = tap.ConnectionString, DataDirectory = Path.Combine(broker.DirectoryPath, "data"), Arguments = clustering };
+        SiloProcessOptions options = new() { Broker = tap.ConnectionString, Arguments = clustering };
         await using var survivor = await SiloProcess.StartAsync(options with { SiloPort = primaryPort });
         await using var victim = await StartHolderAsync(options);
         await using TestPublisher publisher = new(broker);

@@ -3,6 +3,7 @@ using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Storage.GroupCommit;
 using MqttDeviceCluster.Storage.Sqlite;
 using Orleans.Storage;
+using static MqttDeviceCluster.Tests.Storage.OpenStore;
 using static MqttDeviceCluster.Tests.Storage.TestStore;
 
 namespace MqttDeviceCluster.Tests.Storage;
@@ -66,48 +67,6 @@ public sealed class SqliteFailureTests
         store.Execute("ALTER TABLE hidden RENAME TO grain_state");
         await EventuallyAsync(() => !store.Status.IsFailing, "the store did not recover");
         Assert.Equal("1", (await store.ReadAsync<Text>(Device("a"))).State.Value);
-    }
-
-    [Fact]
-    public async Task Commit_OneKeySeveralTimesInABatch_ActsInOrder()
-    {
-        var path = NewPath();
-        await using var store = await OpenAsync(path);
-        using var session = SqliteSession.Open($"Data Source={path}", TimeSpan.FromSeconds(1), create: false);
-
-        var results = session.Commit(
-            [
-                Clear("a", null),
-                Write("a", null, "e1", "1"),
-                Write("a", null, "e2", "2"),
-                Write("a", "e1", "e3", "3"),
-                Write("a", "e1", "e4", "4"),
-                Clear("a", "e1"),
-                Clear("a", "e3"),
-                Clear("a", "e3"),
-                Write("a", "e3", "e5", "5"),
-                Write("a", null, "e6", "6"),
-                Clear("a", null),
-            ],
-            0);
-
-        Assert.Equal(
-            [
-                new(GrainStateChangeOutcome.NothingToClear),
-                new(GrainStateChangeOutcome.Applied),
-                new(GrainStateChangeOutcome.Conflict, "e1"),
-                new(GrainStateChangeOutcome.Applied),
-                new(GrainStateChangeOutcome.Conflict, "e3"),
-                new(GrainStateChangeOutcome.Conflict, "e3"),
-                new(GrainStateChangeOutcome.Applied),
-                new(GrainStateChangeOutcome.Conflict),
-                new(GrainStateChangeOutcome.Conflict),
-                new(GrainStateChangeOutcome.Applied),
-                new(GrainStateChangeOutcome.Conflict, "e6"),
-            ],
-            results);
-        var record = session.Read(Key("a"));
-        Assert.Equal(("e6", "6"), (record!.ETag, System.Text.Encoding.UTF8.GetString(record.Payload.Span)));
     }
 
     [Fact]
@@ -181,8 +140,6 @@ public sealed class SqliteFailureTests
 
     private static GrainStateChange Write(string key, string? expected, string etag, string payload) =>
         new(Key(key), expected, etag, System.Text.Encoding.UTF8.GetBytes(payload));
-
-    private static GrainStateChange Clear(string key, string? expected) => new(Key(key), expected, null, default);
 
     private static async Task EventuallyAsync(Func<bool> condition, string failure)
     {

@@ -82,18 +82,6 @@ public sealed class SqliteFormatTests
     }
 
     [Fact]
-    public async Task WriteStateAsync_SerializerThatWritesBytes_StoresAndReadsThemVerbatim()
-    {
-        await using var store = await OpenAsync(configure: options => options.GrainStorageSerializer = new BytesSerializer());
-        byte[][] payloads = [[], [0], [0xFF, 0x00, 0xFE], "text\0text"u8.ToArray(), [0xEF, 0xBB, 0xBF, 0x41]];
-        for (var i = 0; i < payloads.Length; i++)
-        {
-            await store.Storage.WriteStateAsync("state", TestStore.Device($"{i}"), new TestState<Bytes>(new Bytes { Value = payloads[i] }));
-            Assert.Equal(payloads[i], (await store.ReadAsync<Bytes>(TestStore.Device($"{i}"))).State.Value);
-        }
-    }
-
-    [Fact]
     public async Task ReadStateAsync_RecordThatIsNoJson_ThrowsForThatGrainOnlyAndIsNoFailureOfTheStore()
     {
         await using var store = await OpenAsync();
@@ -235,17 +223,5 @@ public sealed class SqliteFormatTests
         using SqliteConnection connection = new($"Data Source={path};Pooling=false");
         connection.Open();
         connection.Execute(sql);
-    }
-
-    public sealed class Bytes
-    {
-        public byte[] Value { get; set; } = [];
-    }
-
-    private sealed class BytesSerializer : IGrainStorageSerializer
-    {
-        public BinaryData Serialize<T>(T? input) => new(((Bytes)(object)input!).Value);
-
-        public T Deserialize<T>(BinaryData input) => (T)(object)new Bytes { Value = input.ToArray() };
     }
 }

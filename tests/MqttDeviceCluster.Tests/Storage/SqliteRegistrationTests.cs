@@ -79,7 +79,7 @@ public sealed class SqliteRegistrationTests
     [Fact]
     public void AddSqliteGrainStorage_SerializerUnderTheProvidersName_IsUsed()
     {
-        TestStore.TestSiloBuilder builder = new();
+        OpenStore.TestSiloBuilder builder = new();
         builder.Services.AddKeyedSingleton<IGrainStorageSerializer>("devices", new OtherSerializer());
         builder.AddSqliteGrainStorage("devices", options => options.DataSource = "a.db");
         using var services = builder.Services.BuildServiceProvider();
@@ -90,7 +90,7 @@ public sealed class SqliteRegistrationTests
     [Fact]
     public void AddSqliteGrainStorage_Twice_IsOneProviderWithBothConfigurations()
     {
-        TestStore.TestSiloBuilder builder = new();
+        OpenStore.TestSiloBuilder builder = new();
         builder.Services.AddSerializer().AddLogging();
         builder.AddSqliteGrainStorage("devices", options => options.DataSource = "a.db");
         builder.AddSqliteGrainStorage("devices", options => options.MaxBatchSize = 3);
@@ -110,7 +110,7 @@ public sealed class SqliteRegistrationTests
             .AddInMemoryCollection(section.ToDictionary(pair => $"section:{pair.Key}", pair => pair.Value))
             .AddInMemoryCollection(new Dictionary<string, string?> { ["ConnectionStrings:store"] = "Data Source=named.db" })
             .Build();
-        TestStore.TestSiloBuilder builder = new(configuration);
+        OpenStore.TestSiloBuilder builder = new(configuration);
         builder.Services.AddSingleton<IConfiguration>(configuration);
         builder.Services.AddKeyedSingleton<IGrainStorageSerializer>("other", new OtherSerializer());
         new SqliteGrainStorageProviderBuilder().Configure(builder, "devices", configuration.GetSection("section"));

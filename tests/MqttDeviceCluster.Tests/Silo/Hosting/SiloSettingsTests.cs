@@ -8,6 +8,44 @@ namespace MqttDeviceCluster.Tests.Silo.Hosting;
 public sealed class SiloSettingsTests
 {
     [Fact]
+    public void From_ClusterWithWhatIsEmbedded_IsRefused()
+    {
+        var exception = Assert.Throws<SiloStartException>(() => From(("Orleans:Clustering:ProviderType", "Redis")));
+
+        Assert.Equal(
+            "Orleans:Clustering is set but ConnectionStrings:mqtt is not: the embedded broker is for one silo; "
+            + "Orleans:Clustering is set but Orleans:GrainStorage:Default is not: the embedded store is for one silo.",
+            exception.Message);
+    }
+
+    [Fact]
+    public void From_EndpointsOfACluster_AreRead()
+    {
+        (string, string)[] cluster =
+            [("Orleans:Clustering:ProviderType", "Redis"), ("ConnectionStrings:mqtt", "mqtt://broker"), ("Orleans:GrainStorage:Default:ProviderType", "Redis")];
+
+        Assert.Equal(new SiloEndpoints(11111, 30000, null, null), From(cluster).Endpoints);
+        Assert.Equal(
+            new SiloEndpoints(1, 2, System.Net.IPAddress.Parse("10.0.0.7"), System.Net.IPAddress.Any),
+            From([
+                .. cluster,
+                ("Orleans:Endpoints:SiloPort", "1"),
+                ("Orleans:Endpoints:GatewayPort", "2"),
+                ("Orleans:Endpoints:AdvertisedIPAddress", "10.0.0.7"),
+                ("Orleans:Endpoints:ListenIPAddress", "0.0.0.0"),
+            ]).Endpoints);
+    }
+
+    [Theory]
+    [InlineData("Orleans:Endpoints:AdvertisedIPAddress", "10.0.0.7", "Orleans:Endpoints names an address but Orleans:Clustering is not set: without it a silo is alone, on loopback")]
+    [InlineData("Orleans:Endpoints:AdvertisedIPAddress", "0.0.0.0", "AdvertisedIPAddress must be an address that others connect to but is '0.0.0.0'")]
+    [InlineData("Orleans:Endpoints:AdvertisedIPAddress", "host", "Orleans:Endpoints:AdvertisedIPAddress must be an IP address but is 'host'")]
+    [InlineData("Orleans:Endpoints:ListenIPAdress", "0.0.0.0", "Orleans:Endpoints:ListenIPAdress is not a setting")]
+    [InlineData("Orleans:Endpoints:SiloPort", "30000", "Orleans:Endpoints:SiloPort and GatewayPort must differ but both are 30000")]
+    public void From_WrongEndpoint_SaysSo(string key, string value, string problem) =>
+        Assert.Contains(problem, Assert.Throws<SiloStartException>(() => From((key, value))).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void From_NothingConfigured_EmbedsEverythingOnLoopback()
     {
         var settings = From();
@@ -36,7 +74,8 @@ public sealed class SiloSettingsTests
     [Fact]
     public void From_OrleansConfigured_LeavesItToOrleans()
     {
-        Assert.False(From(("Orleans:Clustering:ProviderType", "Redis")).LocalhostClustering);
+        Assert.False(From(
+            ("Orleans:Clustering:ProviderType", "Redis"), ("ConnectionStrings:mqtt", "mqtt://broker"), ("Orleans:GrainStorage:Default:ProviderType", "Redis")).LocalhostClustering);
         Assert.False(From(("Orleans:GrainStorage:Default:ProviderType", "Redis")).EmbedsStore);
         Assert.True(From(("Orleans:GrainStorage:Other:ProviderType", "Redis")).EmbedsStore);
     }

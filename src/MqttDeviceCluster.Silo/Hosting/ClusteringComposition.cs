@@ -1,0 +1,49 @@
+using System.Net;
+using Orleans.Configuration;
+
+namespace MqttDeviceCluster.Silo.Hosting;
+
+/// <summary>Where the members of the cluster and the states of the devices are kept, when the configuration names a database.</summary>
+/// <remarks>Orleans itself adds the providers that the configuration names; here they get what they need beside it.</remarks>
+internal static class ClusteringComposition
+{
+    public static void AddClustering(ISiloBuilder silo, IConfiguration configuration, SiloSettings settings)
+    {
+        silo.Configure<EndpointOptions>(options => Apply(settings.Endpoints, options));
+        switch (ProviderType(configuration, "Orleans:Clustering"))
+        {
+            // PostgreSql, ours, brings its tables by itself.
+            case "ADONET":
+                silo.AddPostgreSqlClusteringTables();
+                break;
+            case "REDIS":
+                silo.CheckRedisClustering();
+                break;
+        }
+    }
+
+    public static void AddStorage(ISiloBuilder silo, IConfiguration configuration)
+    {
+        if (ProviderType(configuration, $"Orleans:GrainStorage:{SiloSettings.StorageName}") == "REDIS")
+        {
+            silo.ObserveRedisGrainStorage(SiloSettings.StorageName);
+        }
+    }
+
+    private static string? ProviderType(IConfiguration configuration, string section) => configuration[$"{section}:ProviderType"]?.ToUpperInvariant();
+
+    private static void Apply(SiloEndpoints endpoints, EndpointOptions options)
+    {
+        options.SiloPort = endpoints.SiloPort;
+        options.GatewayPort = endpoints.GatewayPort;
+        if (endpoints.AdvertisedIPAddress is { } address)
+        {
+            options.AdvertisedIPAddress = address;
+        }
+
+        options.SiloListeningEndpoint = Listen(endpoints.SiloPort) ?? options.SiloListeningEndpoint;
+        options.GatewayListeningEndpoint = Listen(endpoints.GatewayPort) ?? options.GatewayListeningEndpoint;
+
+        IPEndPoint? Listen(int port) => endpoints.ListenIPAddress is { } listen ? new IPEndPoint(listen, port) : null;
+    }
+}

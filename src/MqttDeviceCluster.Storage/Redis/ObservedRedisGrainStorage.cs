@@ -1,0 +1,184 @@
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.Storage.GroupCommit;
+using Orleans.Serialization.Serializers;
+using Orleans.Storage;
+
+namespace MqttDeviceCluster.Storage.Redis;
+
+/// <summary>
+/// Orleans' Redis storage, which says how it is and can be scanned like the other storages here, and throws what they throw. Orleans' own exceptions do not tell a store that
+/// is away from a record that cannot be read: when one comes, the store is asked.
+/// </summary>
+internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainStorageStatus, IGrainStateScanner, ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable, IDisposable
+{
+    private readonly string _name;
+    private readonly string _serviceId;
+    private readonly IGrainStorage _inner;
+    private readonly RedisConnection _connection;
+    private readonly RedisGrainStateScanner _scanner;
+    private readonly GrainStorageMetrics _metrics;
+    private readonly GrainStorageHealth _health;
+    private readonly ILogger _logger;
+    private int _pending;
+    private int _disposed;
+
+    public ObservedRedisGrainStorage(
+        string name,
+        string serviceId,
+        IGrainStorage inner,
+        RedisConnection connection,
+        IGrainStorageSerializer serializer,
+        IActivatorProvider activators,
+        GrainStorageMetrics metrics,
+        TimeProvider timeProvider,
+        ILogger<ObservedRedisGrainStorage> logger)
+    {
+        _name = name;
+        _serviceId = serviceId;
+        _inner = inner;
+        _connection = connection;
+        _metrics = metrics;
+        _logger = logger;
+        _health = new GrainStorageHealth(name, connection, metrics, logger, timeProvider);
+        _scanner = new RedisGrainStateScanner(name, serviceId, connection, serializer, activators, metrics, timeProvider, logger);
+    }
+
+    public bool IsFailing => _health.Problem is not null;
+
+    public string? Problem => _health.Problem;
+
+    public int PendingOperations => Volatile.Read(ref _pending);
+
+    public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
+        RunAsync("read", StoreOperation.Read, stateName, grainId, () => _inner.ReadStateAsync(stateName, grainId, grainState));
+
+    public Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
+        RunAsync("write", StoreOperation.Commit, stateName, grainId, () => _inner.WriteStateAsync(stateName, grainId, grainState));
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) =>
+        RunAsync("clear", StoreOperation.Commit, stateName, grainId, () => _inner.ClearStateAsync(stateName, grainId, grainState));
+
+    public async Task<GrainStatePage<T>> ScanAsync<T>(
+        GrainType grainType, string stateName, string? keyPrefix, string? continuation, int maxRecords, CancellationToken cancellationToken)
+    {
+        if (ScanArguments.Check(_serviceId, grainType, stateName, keyPrefix, continuation, maxRecords) is not { } range)
+        {
+            return new([], null);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        _health.OnStarted(StoreOperation.Read);
+        try
+        {
+            // On the thread pool: thousands of records would hold up the grain whose turn asked for them.
+            var page = await Task.Run(() => _scanner.ScanAsync<T>(range, maxRecords), cancellationToken).WaitAsync(cancellationToken);
+            _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Ok);
+            _health.OnSuccess(StoreOperation.Read);
+            return page;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Cancelled);
+            throw;
+        }
+        catch (Exception cause)
+        {
+            _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Failed);
+            throw new GrainStorageUnavailableException(_name, _health.OnFailure(StoreOperation.Read, cause));
+        }
+        finally
+        {
+            _health.OnEnded(StoreOperation.Read);
+        }
+    }
+
+    public void Participate(ISiloLifecycle lifecycle)
+    {
+        // Before Orleans' own, which would fail with all that the driver has to say.
+        lifecycle.Subscribe($"{nameof(ObservedRedisGrainStorage)}-{_name}", ServiceLifecycleStage.RuntimeStorageServices, OpenAsync);
+        (_inner as ILifecycleParticipant<ISiloLifecycle>)?.Participate(lifecycle);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // The container disposes it once for each of the services that it is.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _health.DisposeAsync().ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    // A container that is disposed synchronously asks for this one.
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    private async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _connection.ProbeWriteAsync().WaitAsync(cancellationToken);
+        }
+        catch (Exception cause) when (cause is not OperationCanceledException)
+        {
+            LogOpenFailed(cause, _name, _connection.Location);
+            throw new GrainStorageUnavailableException(_name, $"Grain storage '{_name}' cannot open {_connection.Location}: {_connection.Explain(cause)}.");
+        }
+
+        LogOpened(_name, _connection.Location);
+    }
+
+    private async Task RunAsync(string operation, StoreOperation kind, string stateName, GrainId grainId, Func<Task> run)
+    {
+        Interlocked.Increment(ref _pending);
+        _health.OnStarted(kind);
+        try
+        {
+            await run();
+            _health.OnSuccess(kind);
+            _metrics.OnOperation(_name, operation, GrainStorageMetrics.Ok);
+        }
+        catch (InconsistentStateException)
+        {
+            _metrics.OnOperation(_name, operation, GrainStorageMetrics.Conflict);
+            throw;
+        }
+        catch (Exception cause)
+        {
+            throw await ClassifyAsync(cause, operation, kind, stateName, grainId);
+        }
+        finally
+        {
+            _health.OnEnded(kind);
+            Interlocked.Decrement(ref _pending);
+        }
+    }
+
+    private async Task<Exception> ClassifyAsync(Exception cause, string operation, StoreOperation kind, string stateName, GrainId grainId)
+    {
+        try
+        {
+            await (kind == StoreOperation.Commit ? _connection.ProbeWriteAsync() : _connection.ProbeReadAsync());
+        }
+        catch (Exception storeCause)
+        {
+            _metrics.OnOperation(_name, operation, GrainStorageMetrics.Failed);
+            return new GrainStorageUnavailableException(_name, _health.OnFailure(kind, storeCause));
+        }
+
+        _metrics.OnOperation(_name, operation, GrainStorageMetrics.Refused);
+        LogRefused(cause, operation, stateName, grainId, _name);
+        return new GrainStateException(
+            _name, $"The {operation} of state '{stateName}' of grain '{grainId}' in grain storage '{_name}' failed: {cause.Message.Split('\n')[0].TrimEnd('.', '\r')}.");
+    }
+
+    [LoggerMessage(LogLevel.Information, "Grain storage '{Provider}' opened {Location}.")]
+    private partial void LogOpened(string provider, string location);
+
+    [LoggerMessage(LogLevel.Debug, "Grain storage '{Provider}' cannot open {Location}.")]
+    private partial void LogOpenFailed(Exception cause, string provider, string location);
+
+    [LoggerMessage(LogLevel.Error, "The {Operation} of state '{StateName}' of grain '{GrainId}' in grain storage '{Provider}' failed, and the store works.")]
+    private partial void LogRefused(Exception cause, string operation, string stateName, GrainId grainId, string provider);
+}

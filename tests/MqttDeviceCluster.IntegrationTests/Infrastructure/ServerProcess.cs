@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace MqttDeviceCluster.IntegrationTests.Infrastructure;
+
+/// <summary>A server of the machine as a child process, in a directory of its own that is deleted at the end.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
+    private readonly ConcurrentQueue<string> _log = new();
+    private Process? _process;
+
+    public ServerProcess(string name)
+    {
+        Name = name;
+        DirectoryPath = Directory.CreateTempSubdirectory($"{name}-test-").FullName;
+    }
+
+    public string Name { get; }
+
+    public string DirectoryPath { get; }
+
+    /// <summary>Gets what the server wrote so far, over all its runs.</summary>
+    public string Log => string.Join('\n', _log);
+
+    public bool IsRunning => _process is not null;
+
+    /// <summary>Gets the path of an installed program, or skips the test; fails it when CI is set.</summary>
+    public static string Find(string program, string package, params IEnumerable<string> directories)
+    {
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        foreach (var file in directories.Concat(path).Select(directory => Path.Combine(directory, program)).Where(File.Exists))
+        {
+            return file;
+        }
+
+        var reason = $"{program} is not installed (Debian package: {package}).";
+        if (!string.IsNullOrEmpty(Environment.GetEnvironmentVariable("CI")))
+        {
+            Assert.Fail(reason);
+        }
+
+        Assert.Skip(reason);
+        return "";
+    }
+
+    /// <summary>Runs a program to its end.</summary>
+    public static async Task RunAsync(string file, params IEnumerable<string> arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(file, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Bound);
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{file} ended with {process.ExitCode}:\n{await output}\n{await error}");
+        }
+    }
+
+    /// <summary>Starts the server; returns when it wrote <paramref name="ready"/>.</summary>
+    public async Task StartAsync(string file, IEnumerable<string> arguments, string ready)
+    {
+        // Its log says when it listens: a probe of the port could meet somebody else's.
+        TaskCompletionSource<bool> started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Process process = new()
+        {
+            StartInfo = new ProcessStartInfo(file, arguments) { RedirectStandardError = true, RedirectStandardOutput = true },
+            EnableRaisingEvents = true,
+        };
+        process.Exited += (_, _) => started.TrySetResult(false);
+        process.ErrorDataReceived += (_, line) => Read(line.Data);
+        process.OutputDataReceived += (_, line) => Read(line.Data);
+        process.Start();
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
+        _process = process;
+        if (!await started.Task.WaitAsync(Bound))
+        {
+            throw new InvalidOperationException($"{Name} did not start:\n{Log}");
+        }
+
+        void Read(string? line)
+        {
+            if (line is null)
+            {
+                return;
+            }
+
+            _log.Enqueue(line);
+            if (line.Contains(ready, StringComparison.Ordinal))
+            {
+                started.TrySetResult(true);
+            }
+        }
+    }
+
+    /// <summary>Sends a signal by name and waits until the server is gone.</summary>
+    public async Task EndAsync(string signal)
+    {
+        using var process = _process ?? throw new InvalidOperationException($"{Name} is not running.");
+        _process = null;
+        if (!process.HasExited)
+        {
+            await RunAsync("kill", $"-{signal}", process.Id.ToString(CultureInfo.InvariantCulture));
+        }
+
+        using CancellationTokenSource bound = new(Bound);
+        try
+        {
+            await process.WaitForExitAsync(bound.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw new TimeoutException($"{Name} did not end within {Bound}:\n{Log}");
+        }
+    }
+
+    /// <summary>Freezes the server (<c>STOP</c>): connections stay open, and nothing answers; or lets it go on (<c>CONT</c>).</summary>
+    public Task SignalAsync(string signal) =>
+        RunAsync("kill", $"-{signal}", (_process ?? throw new InvalidOperationException($"{Name} is not running.")).Id.ToString(CultureInfo.InvariantCulture));
+
+    public async ValueTask DisposeAsync()
+    {
+        if (IsRunning)
+        {
+            await EndAsync("QUIT");
+        }
+
+        Directory.Delete(DirectoryPath, recursive: true);
+    }
+}
