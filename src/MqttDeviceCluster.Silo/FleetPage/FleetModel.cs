@@ -213,9 +213,10 @@ internal sealed class FleetModel
         device.Pins.Clear();
         (device.Presence, device.PresenceToldIn, device.Firmware, device.LastSeen) = (DevicePresence.Unknown, 0, null, null);
 
+        Touch(device);
+
         // If it comes again, readers start it anew.
         (device.FactsVersion, device.BornVersion) = (0, 0);
-        Touch(device);
     }
 
     private bool Set(FleetPin pin, PinUpdate update)

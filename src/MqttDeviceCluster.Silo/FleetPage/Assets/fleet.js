@@ -4,6 +4,7 @@ import { Devices } from "./devices.js";
 import { List } from "./list.js";
 import { ask, refresh, say, send, tell } from "./setpin.js";
 import { Stream } from "./stream.js";
+import { visible } from "./words.js";
 
 const $ = id => document.getElementById(id);
 const devices = new Devices();
@@ -82,7 +83,7 @@ async function set(device, number) {
 
   device.pending.set(number, state);
   device.version++;
-  say(true, `Setting pin ${number} of ${device.id} to ${state}.`);
+  say(true, `Setting pin ${number} of ${visible(device.id)} to ${state}.`);
   draw();
   const outcome = await send(device, number, state);
   device.pending.delete(number);

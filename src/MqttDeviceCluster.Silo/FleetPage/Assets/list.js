@@ -1,6 +1,6 @@
 // Draws the devices that are in view, and no others: each row has a height that can be counted from its number of pins.
 
-import { ago, clock, isOutput, levelOf, modeName, presenceInWords, presenceNames, stateName } from "./words.js";
+import { ago, clock, isOutput, levelOf, modeName, presenceInWords, presenceNames, stateName, visible } from "./words.js";
 
 // In rem, as in fleet.css.
 const chip = 2.75;
@@ -152,8 +152,7 @@ export class List {
       row = this.#spare.pop() ?? createRow();
       row.device = device;
       row.version = -1;
-      row.parts.id.textContent = device.id;
-      row.parts.id.title = device.id;
+      row.parts.id.textContent = row.parts.id.title = visible(device.id);
       row.parts.pins.replaceChildren();
       this.#rows.set(device.id, row);
       this.#insert(row, index);

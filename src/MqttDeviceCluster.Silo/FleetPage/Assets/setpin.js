@@ -1,6 +1,6 @@
 // Sets an output: asks, sends, and says what became of it.
 
-import { presenceInWords, stateName, modeName } from "./words.js";
+import { presenceInWords, stateName, modeName, visible } from "./words.js";
 
 const $ = id => document.getElementById(id);
 const dialog = $("confirm");
@@ -11,7 +11,7 @@ export function ask(device, pin, now) {
   asked = { device, pin };
   dialog.returnValue = "";
   $("confirm-title").textContent = `Set pin ${pin.number}?`;
-  $("confirm-device").textContent = device.id;
+  $("confirm-device").textContent = visible(device.id);
   $("confirm-low").hidden = pin.state === 0;
   $("confirm-high").hidden = pin.state === 1;
   refresh(now);
@@ -74,7 +74,7 @@ export function tell(device, number, state, outcome) {
   title.textContent = outcome.ok ? `✓ Pin ${number} is ${state}.` : `✕ Pin ${number} was not confirmed ${state}.`;
   const id = document.createElement("bdi");
   id.className = "id";
-  id.textContent = device.id;
+  id.textContent = visible(device.id);
   text.append(title, " ", id, document.createElement("br"), outcome.text);
   const close = document.createElement("button");
   close.textContent = "✕";
@@ -91,7 +91,7 @@ export function tell(device, number, state, outcome) {
     setTimeout(() => toast.remove(), 6000);
   }
 
-  say(outcome.ok, `Pin ${number} of ${device.id}: ${outcome.ok ? state : "not confirmed"}. ${outcome.text}`);
+  say(outcome.ok, `Pin ${number} of ${visible(device.id)}: ${outcome.ok ? state : "not confirmed"}. ${outcome.text}`);
 }
 
 export function say(isCalm, text) {

@@ -38,3 +38,8 @@ export function presenceInWords(device, now) {
   const since = device.since === null ? "" : `, since ${clock(device.since)}`;
   return `${presenceNames[device.presence]}${reason ? ` ${reason}` : ""}${since}; ${ago(device.seen, now)}`;
 }
+
+// A device may call itself what it likes: what would turn its name around, or does not show, shows.
+export const visible = id => id.replace(
+  /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+  character => `\u27e8U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`);
