@@ -105,8 +105,9 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <param name="cancellationToken">Ends the watch.</param>
     /// <returns>
     /// Events in order. A watcher that is more than <see cref="WatchOptions.DefaultBufferSize"/> events behind gets a <see cref="GapEvent"/> and a new snapshot.
-    /// It ends with <c>EnumerationAbortedException</c> when the activation ends; <c>IDeviceCluster.WatchAsync</c> goes on by itself.
+    /// <c>IDeviceCluster.WatchAsync</c> goes on by itself where this one ends.
     /// </returns>
+    /// <exception cref="DeviceInterruptedException">The activation ends; watch again. A lost silo ends it with Orleans' <c>EnumerationAbortedException</c>.</exception>
     /// <exception cref="DeviceBusyException">Too many watches of this device already.</exception>
     [Alias("WatchAsync"), AlwaysInterleave]
     IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter? filter = null, CancellationToken cancellationToken = default);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
 
 namespace MqttDeviceCluster;
 
@@ -7,7 +8,7 @@ namespace MqttDeviceCluster;
 /// A grain call carries its own timeout, so its Orleans response timeout is a day: a silo that dies under an outside client would leave
 /// the caller waiting for that long. Here a call ends <see cref="Grace"/> after the grain should have answered.
 /// </remarks>
-internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider time) : IDeviceCluster
+internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider time, ILogger<DeviceCluster> logger) : IDeviceCluster
 {
     /// <summary>How much later than its own timeout a call may answer.</summary>
     internal static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using MqttDeviceCluster;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -16,7 +18,8 @@ public static class DeviceClusterServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         services.TryAddSingleton<IDeviceCluster>(static provider => new DeviceCluster(
             provider.GetService<IGrainFactory>() ?? provider.GetRequiredService<IClusterClient>(),
-            provider.GetService<TimeProvider>() ?? TimeProvider.System));
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetService<ILogger<DeviceCluster>>() ?? NullLogger<DeviceCluster>.Instance));
         return services;
     }
 }

@@ -34,4 +34,10 @@ internal sealed partial class DeviceGrain
 
     [LoggerMessage(LogLevel.Warning, "A message of device '{DeviceId}' could not be delivered.")]
     private partial void LogDeliveryFailed(Exception exception, string deviceId);
+
+    [LoggerMessage(LogLevel.Debug, "The last will of boot {Boot} of device '{DeviceId}' was ignored: the device runs boot {Running}.")]
+    private partial void LogOldWill(string deviceId, long? boot, long? running);
+
+    [LoggerMessage(LogLevel.Warning, "The state of device '{DeviceId}' could not be removed; the device is not forgotten.")]
+    private partial void LogClearFailed(Exception exception, string deviceId);
 }

@@ -14,9 +14,12 @@ namespace MqttDeviceCluster;
 /// Hence every update is applied before the first await, and every decision is made on state that was read after the last one.</para>
 /// <para>A command is confirmed after its update was stored: what a caller was told survives the silo.</para>
 /// </remarks>
-[GrainType("device"), ImplicitStreamSubscription(DeviceStreams.Messages)]
-internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscriptionObserver, IAsyncBatchObserver<DeviceMessage>, IDisposable
+[GrainType(TypeName), ImplicitStreamSubscription(DeviceStreams.Messages)]
+internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGrain, IStreamSubscriptionObserver, IAsyncBatchObserver<DeviceMessage>, IDisposable
 {
+    /// <summary>The grain type, part of the key of stored rows.</summary>
+    public const string TypeName = "device";
+
     /// <summary>The name of the stored state. Some storages key rows by it and the grain's key alone, so no other grain may use it.</summary>
     public const string StateName = "MqttDeviceCluster.Device";
 
@@ -24,6 +27,9 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
     private readonly DeviceOptions _options;
     private readonly SiloStopping _stopping;
     private readonly DeviceMetrics _metrics;
+    private readonly DeviceFleet _fleet;
+    private readonly DeviceNews _news;
+    private readonly ActiveDevice _active = new();
     private readonly TimeProvider _time;
     private readonly ILogger<DeviceGrain> _logger;
     private readonly string _deviceId;
@@ -43,6 +49,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
         IOptions<DeviceOptions> options,
         SiloStopping stopping,
         DeviceMetrics metrics,
+        DeviceFleet fleet,
         TimeProvider time,
         ILogger<DeviceGrain> logger)
     {
@@ -50,10 +57,12 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
         _options = options.Value;
         _stopping = stopping;
         _metrics = metrics;
+        _fleet = fleet;
         _time = time;
         _logger = logger;
         _deviceId = this.GetPrimaryKeyString();
-        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, time, metrics, logger);
+        _news = new(_deviceId, fleet.Hub, time);
+        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), time, metrics, logger);
     }
 
     /// <summary>Ends every pending call. Thread-safe.</summary>
@@ -75,12 +84,8 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
     public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken)
     {
         DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
-        return Task.FromResult(_state.State.ToSnapshot(_deviceId));
+        return Task.FromResult(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow()));
     }
-
-    public IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter? filter, CancellationToken cancellationToken) => throw new NotImplementedException();
-
-    public Task<bool> ForgetAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
 
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
         await handleFactory.Create<DeviceMessage>().ResumeAsync(this);
@@ -95,21 +100,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
             return Task.CompletedTask;
         }
 
-        foreach (var item in items)
-        {
-            if (item.Item is DeviceUpdate update)
-            {
-                Apply(update);
-            }
-            else
-            {
-                _metrics.Ignored("unknown_message");
-                LogUnknownMessage(_deviceId, item.Item.GetType().Name);
-            }
-        }
-
-        // Also for updates that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
-        return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
+        return _forgetting.Task.IsCompleted ? ApplyAsync(items) : ApplyLaterAsync(items);
     }
 
     public Task OnErrorAsync(Exception ex)
@@ -121,11 +112,28 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         // Nothing more, and nothing that can fail: the device's queue waits for it.
+        Assume(_state.State.Completed());
         _storedLastSeen = _state.State.LastSeen;
+        _fleet.Active.Add(_deviceId, _active);
         return Task.CompletedTask;
     }
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await StoreLastSeenAsync(cancellationToken);
+        _news.TellInterrupted();
+        _fleet.Active.Remove(_deviceId, _active);
+        await _fleet.DrainAsync(_deviceId);
+    }
+
+    public void Dispose()
+    {
+        // Also when the activation ended without a word.
+        _fleet.Active.Remove(_deviceId, _active);
+        _deactivating.Dispose();
+    }
+
+    private async Task StoreLastSeenAsync(CancellationToken cancellationToken)
     {
         if (_storedVersion == _version && _state.State.LastSeen == _storedLastSeen)
         {
@@ -142,8 +150,6 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
             LogLastSeenLost(exception, _deviceId);
         }
     }
-
-    public void Dispose() => _deactivating.Dispose();
 
     private Task<CommandResult> RunAsync(string kind, Func<CommandRequest> toRequest, CancellationToken cancellationToken) =>
         _metrics.MeasureAsync(
@@ -209,10 +215,65 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
         }
     }
 
+    private async Task ApplyLaterAsync(IList<SequentialItem<DeviceMessage>> items)
+    {
+        await _forgetting.Task;
+        await ApplyAsync(items);
+    }
+
+    private Task ApplyAsync(IList<SequentialItem<DeviceMessage>> items)
+    {
+        foreach (var item in items)
+        {
+            switch (item.Item)
+            {
+                case DeviceUpdate update:
+                    Apply(update);
+                    break;
+                case DeviceStatus status:
+                    Apply(status);
+                    break;
+                default:
+                    _metrics.Ignored("unknown_message");
+                    LogUnknownMessage(_deviceId, item.Item.GetType().Name);
+                    break;
+            }
+        }
+
+        _news.EndRepetition(_state.State, _version);
+        _news.Tell(_storedVersion);
+
+        // Also for updates that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
+        return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
+    }
+
+    private void Apply(DeviceStatus status)
+    {
+        var before = _state.State;
+        if (PresenceRules.IsOutdated(before, status))
+        {
+            _metrics.Ignored("old_will");
+            LogOldWill(_deviceId, status.Boot, before.RunningBoot);
+            return;
+        }
+
+        var after = DeviceStateUpdater.Apply(before, status);
+        Assume(after);
+        var changed = (after with { LastSeen = before.LastSeen }) != before;
+        if (changed || IsLastSeenDue(after.LastSeen))
+        {
+            _version++;
+        }
+
+        _metrics.Applied(changed);
+        _news.Note(status, before, after, default, _version);
+    }
+
     /// <summary>Applies an update to the state and shows it to those who wait. Never awaits: deliveries may overlap.</summary>
     private void Apply(DeviceUpdate update)
     {
-        var applied = DeviceStateUpdater.Apply(_state.State, update, _options.MaxPins);
+        var before = _state.State;
+        var applied = DeviceStateUpdater.Apply(before, update, _options.MaxPins);
         if (applied.Late)
         {
             _metrics.Ignored("late");
@@ -226,13 +287,14 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
             LogRefusedPins(applied.RefusedPins);
         }
 
-        _state.State = applied.State;
+        Assume(applied.State);
         if (applied.Changed || IsLastSeenDue(applied.State.LastSeen))
         {
             _version++;
         }
 
         _metrics.Applied(applied.Changed);
+        _news.Note(update, before, applied.State, applied.Observed, _version);
         if (!update.Retained)
         {
             _waiters.Observe(applied.Observed, _version);
@@ -262,6 +324,14 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IStreamSubscrip
         _storedVersion = Math.Max(_storedVersion, version);
         _storedLastSeen = lastSeen > _storedLastSeen || _storedLastSeen is null ? lastSeen : _storedLastSeen;
         _waiters.Complete(_storedVersion);
+        _news.Tell(_storedVersion);
+    }
+
+    /// <summary>Replaces the state, also where others read it.</summary>
+    private void Assume(DeviceState state)
+    {
+        _state.State = state;
+        _active.State = state;
     }
 
     private Task PublishAsync(DeviceCommand command) => command switch

@@ -29,4 +29,20 @@ public sealed class DeviceOptions
     /// deactivated. Changed pins are always written before their update is acknowledged.
     /// </remarks>
     public TimeSpan LastSeenWriteInterval { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// Gets or sets how many <see cref="IDeviceGrain.WatchAsync"/> enumerations may be open on one device. Default 64; range 1 to 65536. One more ends with
+    /// <see cref="DeviceBusyException"/>.
+    /// </summary>
+    public int MaxConcurrentWatches { get; set; } = 64;
+
+    /// <summary>
+    /// Gets or sets how long a device that offers no status may send nothing before it counts as offline, noticed within a quarter of that. Default 1 hour; range 1 second to
+    /// 365 days, or <see langword="null"/> for never. The same on every silo.
+    /// </summary>
+    /// <remarks>
+    /// The time counts only while the cluster hears what devices send: after an outage of its own it starts anew. A device with a status topic is not affected: its
+    /// last will says when it goes.
+    /// </remarks>
+    public TimeSpan? OfflineAfterSilence { get; set; } = TimeSpan.FromHours(1);
 }

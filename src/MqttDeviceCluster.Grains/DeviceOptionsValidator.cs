@@ -18,6 +18,12 @@ internal sealed class DeviceOptionsValidator(IOptions<DeviceOptions> options) : 
             problems.Add($"{nameof(value.LastSeenWriteInterval)} must be 1 second to 1 day but is {value.LastSeenWriteInterval}");
         }
 
+        CheckCount(nameof(value.MaxConcurrentWatches), value.MaxConcurrentWatches);
+        if (value.OfflineAfterSilence is { } silence && (silence < TimeSpan.FromSeconds(1) || silence > TimeSpan.FromDays(365)))
+        {
+            problems.Add($"{nameof(value.OfflineAfterSilence)} must be 1 second to 365 days, or null, but is {silence}");
+        }
+
         if (problems.Count > 0)
         {
             throw new OrleansConfigurationException($"Invalid {nameof(DeviceOptions)}: {string.Join("; ", problems)}.");

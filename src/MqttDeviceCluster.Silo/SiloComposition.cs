@@ -95,10 +95,17 @@ internal static class SiloComposition
         silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(
             DeviceStreams.ProviderName,
             (services, _) => new StorageDeliveryGate(services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName)));
+        silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();
+        silo.Services.AddSingleton<IDeviceIntake, BrokerIntake>();
+        AddDirectory(silo.Services);
         if (settings.Dashboard)
         {
             silo.AddDashboard();
         }
     }
+
+    /// <summary>A storage that cannot be listed leaves the directory with the devices that some silo has in memory.</summary>
+    private static void AddDirectory(IServiceCollection services) => services.AddSingleton(static provider =>
+        provider.GetKeyedService<IGrainStateScanner>(SiloSettings.StorageName) is { } scanner ? (IDeviceStateScan)new StoredDevices(scanner) : null!);
 }

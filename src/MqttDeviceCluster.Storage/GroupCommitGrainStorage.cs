@@ -11,7 +11,8 @@ namespace MqttDeviceCluster.Storage;
 /// Grain storage over any <see cref="IGrainStateStore"/>. A write completes when it is durable; a read sees every write that completed. It is
 /// opened before the silo joins its cluster and drained after the last grain is gone.
 /// </summary>
-internal sealed partial class GroupCommitGrainStorage : IGrainStorage, IGrainStorageStatus, ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable, IDisposable
+internal sealed partial class GroupCommitGrainStorage
+    : IGrainStorage, IGrainStorageStatus, IGrainStateScanner, ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable, IDisposable
 {
     private readonly string _name;
     private readonly string _serviceId;
@@ -60,24 +61,7 @@ internal sealed partial class GroupCommitGrainStorage : IGrainStorage, IGrainSto
     {
         cancellationToken.ThrowIfCancellationRequested();
         var key = GrainStateKey.Create(_serviceId, grainId, stateName);
-        StoredGrainState? record;
-        try
-        {
-            ThrowIfStopped();
-            record = await ReadAsync(key, cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            _metrics.OnOperation(_name, "read", GrainStorageMetrics.Cancelled);
-            throw;
-        }
-        catch (Exception cause) when (cause is not GrainStorageUnavailableException)
-        {
-            _metrics.OnOperation(_name, "read", GrainStorageMetrics.Failed);
-            throw new GrainStorageUnavailableException(_name, _health.OnFailure(StoreOperation.Read, cause));
-        }
-
-        _health.OnSuccess(StoreOperation.Read);
+        var record = await ReadAsync("read", store => store.ReadAsync(key, cancellationToken), cancellationToken);
         if (record is null)
         {
             Reset(grainState);
@@ -160,17 +144,35 @@ internal sealed partial class GroupCommitGrainStorage : IGrainStorage, IGrainSto
         await _store.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken)
+    private async Task<TResult> ReadAsync<TResult>(string operation, Func<IGrainStateStore, Task<TResult>> read, CancellationToken cancellationToken)
     {
-        _health.OnStarted(StoreOperation.Read);
+        TResult result;
         try
         {
-            return await _store.ReadAsync(key, cancellationToken);
+            ThrowIfStopped();
+            _health.OnStarted(StoreOperation.Read);
+            try
+            {
+                result = await read(_store);
+            }
+            finally
+            {
+                _health.OnEnded(StoreOperation.Read);
+            }
         }
-        finally
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            _health.OnEnded(StoreOperation.Read);
+            _metrics.OnOperation(_name, operation, GrainStorageMetrics.Cancelled);
+            throw;
         }
+        catch (Exception cause) when (cause is not GrainStorageUnavailableException)
+        {
+            _metrics.OnOperation(_name, operation, GrainStorageMetrics.Failed);
+            throw new GrainStorageUnavailableException(_name, _health.OnFailure(StoreOperation.Read, cause));
+        }
+
+        _health.OnSuccess(StoreOperation.Read);
+        return result;
     }
 
     private async Task CommitAsync(GrainStateChange change, string operation, GrainId grainId, CancellationToken cancellationToken)

@@ -8,4 +8,12 @@ namespace MqttDeviceCluster;
 /// </param>
 [GenerateSerializer, Immutable, Alias("MqttDeviceCluster.PinEvent")]
 public sealed record PinEvent(string DeviceId, [property: Id(0)] PinUpdate Update, [property: Id(1)] bool Changed)
-    : DeviceEvent(DeviceId, Update.ReceivedAt);
+    : DeviceEvent(DeviceId, Update.ReceivedAt)
+{
+    /// <summary>
+    /// Gets whether the broker had marked the message as sent again, as it does after a lost connection or silo: it may be one that was told before, from a
+    /// device that numbers nothing. What such messages in a row come to is told once.
+    /// </summary>
+    [Id(2)]
+    public bool Redelivered { get; init; }
+}

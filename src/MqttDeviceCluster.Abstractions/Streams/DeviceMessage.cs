@@ -8,4 +8,11 @@ namespace MqttDeviceCluster.Streams;
 [GenerateSerializer, Immutable, Alias("MqttDeviceCluster.DeviceMessage")]
 public abstract record DeviceMessage(
     [property: Id(0)] DateTimeOffset ReceivedAt,
-    [property: Id(1)] bool Retained);
+    [property: Id(1)] bool Retained)
+{
+    /// <summary>
+    /// Gets whether the broker marked it as sent again. It may have been handled before, and then it is older than what is known by now.
+    /// </summary>
+    [Id(2)]
+    public bool Redelivered { get; init; }
+}

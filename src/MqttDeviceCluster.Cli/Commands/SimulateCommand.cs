@@ -35,7 +35,7 @@ internal sealed class SimulateCommand : Command, IHasExamples
         """
         mdc simulate --devices 100
         mdc simulate --devices 5 --split per-pin --pulses both --delay 50ms --jitter 200ms
-        mdc simulate --id 544B3B144B8C --status json --envelope --echo
+        mdc simulate --id 544B3B144B8C --envelope --echo
         """;
 
     private async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

@@ -57,11 +57,11 @@ internal sealed class SimulationOptions
 
     private readonly DefaultedOption<StatusStyle> _status = Parsers.Word(
         "--status",
-        "How a device announces itself; with a last will when it has a connection of its own.",
-        StatusStyle.None,
-        ("none", StatusStyle.None),
+        "How a device announces itself. Only one with a connection of its own has a last will: a simulation that is killed leaves the others online.",
+        StatusStyle.Json,
         ("json", StatusStyle.Json),
-        ("word", StatusStyle.Word));
+        ("word", StatusStyle.Word),
+        ("none", StatusStyle.None));
 
     private readonly DefaultedOption<TimeSpan?> _delay = Parsers.Time("--delay", "How long an update takes to leave the device. Default: none.", MaxDelay);
 

@@ -12,6 +12,9 @@ internal sealed class CommandLine(int capacity)
     /// <summary>Gets how many wait for their turn.</summary>
     public int Waiting => _waiting.Count;
 
+    /// <summary>Gets whether nobody has a turn or waits for one.</summary>
+    public bool IsIdle => !_taken && _waiting.Count == 0;
+
     /// <summary>
     /// Takes a place in the line. Returns <see langword="null"/> when it is full, and else a task that ends when it is the caller's turn, which
     /// <see cref="Leave"/> must end. The task is cancelled with <paramref name="cancellationToken"/>; then there is no turn to end.

@@ -86,6 +86,26 @@ internal static class CommandRules
             throw new ArgumentException(
                 $"{nameof(options.PulseConfirmedBy)} is {(int)options.PulseConfirmedBy}, which has no name.", nameof(options));
         }
+
+        if (!Enum.IsDefined(options.WhenOffline))
+        {
+            throw new ArgumentException($"{nameof(options.WhenOffline)} is {(int)options.WhenOffline}, which has no name.", nameof(options));
+        }
+    }
+
+    public static void Validate(WatchOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.BufferSize is < 1 or > WatchOptions.MaxBufferSize)
+        {
+            throw new ArgumentException(
+                $"{nameof(options.BufferSize)} must be 1 to {WatchOptions.MaxBufferSize} but is {options.BufferSize}.", nameof(options));
+        }
+
+        if (options.DeviceId is not null)
+        {
+            DeviceId.ThrowIfInvalid(options.DeviceId, nameof(options));
+        }
     }
 
     public static void Validate(WaitOptions options) => ThrowIfOutOfRange(options.Timeout, CommandOptions.MaxTimeout, nameof(options));

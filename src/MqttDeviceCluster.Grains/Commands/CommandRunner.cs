@@ -11,6 +11,7 @@ namespace MqttDeviceCluster;
 /// <param name="maxWaiting">How many commands may wait in line.</param>
 /// <param name="waiters">Where the device's updates are shown.</param>
 /// <param name="publish">Publishes a command; may throw, or never end.</param>
+/// <param name="getPresence">Tells whether the device is there, as far as is known.</param>
 /// <param name="time">The clock.</param>
 /// <param name="metrics">Where the time to confirm goes.</param>
 /// <param name="logger">Where a publish that fails for a reason that is not ours goes.</param>
@@ -19,6 +20,7 @@ internal sealed partial class CommandRunner(
     int maxWaiting,
     Waiters waiters,
     Func<DeviceCommand, Task> publish,
+    Func<DevicePresence> getPresence,
     TimeProvider time,
     DeviceMetrics metrics,
     ILogger logger)
@@ -37,6 +39,12 @@ internal sealed partial class CommandRunner(
 
     private readonly CommandLine _line = new(maxWaiting);
 
+    /// <summary>Gets whether no command runs or waits.</summary>
+    public bool IsIdle => _line.IsIdle;
+
+    /// <summary>Gets how many commands run or wait.</summary>
+    public int Pending => _line.IsIdle ? 0 : _line.Waiting + 1;
+
     /// <summary>Runs a command to its result, or to one of the exceptions that <see cref="IDeviceGrain"/> documents.</summary>
     /// <param name="request">The command.</param>
     /// <param name="interrupted">Cancelled when the activation or its silo is to end.</param>
@@ -44,6 +52,7 @@ internal sealed partial class CommandRunner(
     public async Task<CommandResult> RunAsync(CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfOffline(request);
         var started = time.GetTimestamp();
         var deadline = time.GetUtcNow() + request.Options.Timeout;
         using CancellationTokenSource timeout = new(request.Options.Timeout, time);
@@ -66,6 +75,7 @@ internal sealed partial class CommandRunner(
                     throw TimedOut(started, attempt);
                 }
 
+                ThrowIfOffline(request);
                 return request.Options.Confirm
                     ? await ConfirmAsync(attempt, () => timeout.CancelAfter(Left(started, attempt.Limit)))
                     : await PublishOnlyAsync(attempt);
@@ -90,6 +100,14 @@ internal sealed partial class CommandRunner(
             // It expired before it could be sent, and the publisher noticed first.
             attempt.MayBePublished = false;
             throw TimedOut(started, attempt);
+        }
+    }
+
+    private void ThrowIfOffline(CommandRequest request)
+    {
+        if (request.Options.WhenOffline == WhenOffline.Fail && getPresence() is { State: Presence.Offline } presence)
+        {
+            throw new DeviceOfflineException(deviceId, presence);
         }
     }
 

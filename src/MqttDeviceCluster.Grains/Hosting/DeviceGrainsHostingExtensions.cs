@@ -28,10 +28,27 @@ public static class DeviceGrainsHostingExtensions
             services.TryAddSingleton(TimeProvider.System);
             services.TryAddSingleton<DeviceMetrics>();
             services.TryAddSingleton<SiloStopping>();
+            AddFleet(services);
             services.TryAddEnumerable(ServiceDescriptor.Transient<IConfigurationValidator, DeviceOptionsValidator>());
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IActivationWorkingSetObserver, DeactivationWatcher>());
             services.TryAddEnumerable(ServiceDescriptor.Singleton<ILifecycleParticipant<ISiloLifecycle>, SiloStoppingParticipant>());
         });
+        builder.AddGrainService<FleetService>();
         return builder;
+    }
+
+    private static void AddFleet(IServiceCollection services)
+    {
+        services.TryAddSingleton<FleetHub>();
+        services.TryAddSingleton<ActiveDevices>();
+        services.TryAddSingleton<FleetReader>();
+        services.TryAddSingleton<FleetWatches>();
+        services.TryAddSingleton<DeviceFleet>();
+        services.TryAddSingleton<IFleetPeers, FleetPeers>();
+        services.TryAddSingleton<FleetIntake>();
+        services.TryAddSingleton<FleetDirectory>();
+        services.TryAddSingleton<SilenceSweep>();
+        services.TryAddSingleton<FleetMembers>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static provider => provider.GetRequiredService<FleetMembers>());
     }
 }

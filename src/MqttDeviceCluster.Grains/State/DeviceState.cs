@@ -41,7 +41,65 @@ internal sealed record DeviceState
     [Id(5), JsonPropertyName("prevSeq"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? PreviousSeq { get; init; }
 
-    public DeviceSnapshot ToSnapshot(string deviceId) => new(deviceId, ToUpdates(), LastSeen);
+    /// <summary>Gets when the device was first heard of.</summary>
+    [Id(6), JsonPropertyName("firstSeen"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? FirstSeen { get; init; }
+
+    /// <summary>Gets the <see cref="MqttDeviceCluster.Presence"/> by what the device sent, as a number.</summary>
+    [Id(7), JsonPropertyName("presence"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Presence { get; init; }
+
+    /// <summary>Gets the <see cref="MqttDeviceCluster.PresenceReason"/>, as a number.</summary>
+    [Id(8), JsonPropertyName("presenceBy"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int PresenceReason { get; init; }
+
+    /// <summary>Gets since when <see cref="Presence"/> is so.</summary>
+    [Id(9), JsonPropertyName("presenceAt"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? PresenceSince { get; init; }
+
+    /// <summary>Gets whether the device ever sent a status: then its last will says when it goes, and silence says nothing.</summary>
+    [Id(10), JsonPropertyName("status"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool OffersStatus { get; init; }
+
+    /// <summary>Gets the boot that the device was last seen to run, by its birth message or its updates.</summary>
+    [Id(11), JsonPropertyName("runs"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? RunningBoot { get; init; }
+
+    /// <summary>Gets the boot before <see cref="RunningBoot"/>, whose last will may still be on its way.</summary>
+    [Id(12), JsonPropertyName("ran"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? FormerBoot { get; init; }
+
+    /// <summary>Gets the firmware that the device's birth message named.</summary>
+    [Id(13), JsonPropertyName("fw"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Firmware { get; init; }
+
+    /// <summary>Returns the state that a row of an earlier version stands for: it lacks what that version did not keep.</summary>
+    public DeviceState Completed()
+    {
+        if (FirstSeen is not null)
+        {
+            return this;
+        }
+
+        DateTimeOffset? earliest = LastSeen;
+        foreach (var pin in Pins)
+        {
+            earliest = earliest < pin.ReceivedAt ? earliest : pin.ReceivedAt;
+        }
+
+        return earliest is null ? this : this with { FirstSeen = earliest };
+    }
+
+    public DevicePresence ToPresence() =>
+        Presence == 0 ? DevicePresence.Unknown : new((Presence)Presence, (PresenceReason)PresenceReason, PresenceSince);
+
+    public DeviceSnapshot ToSnapshot(string deviceId, DateTimeOffset asOf) => new(deviceId, ToUpdates(), LastSeen)
+    {
+        Presence = ToPresence(),
+        FirstSeen = FirstSeen,
+        Firmware = Firmware,
+        AsOf = asOf,
+    };
 
     public ImmutableArray<PinUpdate> ToUpdates() => ImmutableArray.CreateRange(Pins, static pin => pin.ToUpdate());
 }

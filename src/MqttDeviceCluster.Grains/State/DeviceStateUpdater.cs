@@ -53,7 +53,7 @@ internal static class DeviceStateUpdater
             }
         }
 
-        var next = UpdateOrder.Advance(state, update);
+        var next = PresenceRules.Heard(UpdateOrder.Advance(state, update), update);
         changed |= !ReferenceEquals(next, state);
         next = next with
         {
@@ -61,6 +61,13 @@ internal static class DeviceStateUpdater
             LastSeen = update.Retained ? next.LastSeen : Later(next.LastSeen, update.ReceivedAt),
         };
         return new(next, Late: false, changed, refused, new(update.CommandId, observed.DrainToImmutable()));
+    }
+
+    /// <summary>Returns the state with what the device's status topic says; the same one if that is known, or outdated.</summary>
+    public static DeviceState Apply(DeviceState state, DeviceStatus status)
+    {
+        var next = PresenceRules.Heard(state, status);
+        return status.Retained || status is { Online: false } ? next : next with { LastSeen = Later(next.LastSeen, status.ReceivedAt) };
     }
 
     private static DateTimeOffset Later(DateTimeOffset? known, DateTimeOffset time) => known > time ? known.Value : time;

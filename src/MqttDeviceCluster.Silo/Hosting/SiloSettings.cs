@@ -22,7 +22,7 @@ internal sealed record SiloSettings
         ["DataDirectory"] = [],
         ["Simulate"] = [],
         ["EmbeddedBroker"] = ["Address", "Port"],
-        ["Devices"] = ["CommandQualityOfService"],
+        ["Devices"] = ["CommandQualityOfService", .. typeof(DeviceOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Dashboard"] = ["Enabled"],
         ["FleetPage"] = ["Enabled", "Token"],
         ["Shutdown"] = ["DrainDelay"],
@@ -93,6 +93,7 @@ internal sealed record SiloSettings
         }
 
         read.Check("Mqtt", new MqttStreamOptions());
+        read.Check("Devices", new DeviceOptions());
         var endpoint = new IPEndPoint(read.Address("EmbeddedBroker:Address", IPAddress.Loopback), read.Port("EmbeddedBroker:Port", 1883));
         var connectionString = configuration.GetConnectionString(BrokerConnectionName);
         if (connectionString is null)

@@ -14,6 +14,9 @@ internal static class DeviceRoutes
         return
         [
             MqttRoute.FromTopic(DeviceTopics.Update, DeviceStreams.Messages, new DeviceUpdateDecoder()),
+
+            // The same stream, connection and quality of service as the updates: what a device says on both topics stays in order.
+            MqttRoute.FromTopic(DeviceTopics.Status, DeviceStreams.Messages, new DeviceStatusDecoder()),
             MqttRoute.ToTopic<ConfigPinsCommand>(DeviceStreams.ConfigPins, DeviceTopics.Config, encoder),
             MqttRoute.ToTopic<SetPinsCommand>(DeviceStreams.SetPins, DeviceTopics.Set, encoder),
             MqttRoute.ToTopic<UpdateCommand>(DeviceStreams.Update, DeviceTopics.Get, encoder),

@@ -5,6 +5,8 @@ internal static class DeviceTopics
 {
     public const string Update = "device/{key}/pin/update";
 
+    public const string Status = "device/{key}/status";
+
     public const string Config = "device/{key}/pin/config";
 
     public const string Set = "device/{key}/pin/set";

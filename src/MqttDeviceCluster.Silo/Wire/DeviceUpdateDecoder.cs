@@ -8,16 +8,9 @@ internal sealed class DeviceUpdateDecoder : IMqttEventDecoder<DeviceMessage>
 {
     public MqttDecoded<DeviceMessage> Decode(MqttIncomingMessage message)
     {
-        if (!DeviceId.IsValid(message.Key))
+        if (WireLimits.Refuse<DeviceMessage>(message) is { } refused)
         {
-            return MqttDecoded.Refuse<DeviceMessage>(
-                WireRefusals.BadDeviceId, $"The topic's device id is not 1 to {DeviceId.MaxBytes} bytes of text without control characters.");
-        }
-
-        if (message.Payload.Length > WireLimits.MaxPayloadBytes)
-        {
-            return MqttDecoded.Refuse<DeviceMessage>(
-                WireRefusals.TooLarge, $"It has {message.Payload.Length} bytes; {WireLimits.MaxPayloadBytes} are allowed.");
+            return refused;
         }
 
         var payload = UpdatePayload.Read(message.Payload.Span);
@@ -31,6 +24,7 @@ internal sealed class DeviceUpdateDecoder : IMqttEventDecoder<DeviceMessage>
             Boot = payload.Boot,
             Seq = payload.Seq,
             CommandId = WireGuid.FromBytes(message.CorrelationData.Span),
+            Redelivered = message.Duplicate,
         };
         return payload.RefusedParts == 0
             ? MqttDecoded.Accept<DeviceMessage>(update)

@@ -18,7 +18,7 @@ internal ref struct UpdatePayload
 
     private UpdatePayload(ReadOnlySpan<byte> json)
     {
-        _reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = WireLimits.MaxDepth });
+        _reader = new Utf8JsonReader(json, WireJson.Options);
         _readings = _scratch ??= new PinReading[WireLimits.MaxElements];
     }
 
@@ -42,14 +42,14 @@ internal ref struct UpdatePayload
     /// <summary>Reads <paramref name="payload"/>. Never throws, whatever it is.</summary>
     public static UpdatePayload Read(ReadOnlySpan<byte> payload)
     {
-        var result = new UpdatePayload(payload.StartsWith("\uFEFF"u8) ? payload[3..] : payload);
+        var result = new UpdatePayload(WireJson.WithoutBom(payload));
         try
         {
             result.ReadDocument();
         }
         catch (JsonException e)
         {
-            result.Refuse(WireRefusals.NotJson, $"It is not JSON from line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} on.");
+            result.Refuse(WireRefusals.NotJson, WireJson.Describe(e));
         }
 
         return result;
@@ -69,11 +69,7 @@ internal ref struct UpdatePayload
             return;
         }
 
-        // The rest must be JSON too: half an update is no update.
-        while (_reader.Read())
-        {
-        }
-
+        WireJson.ReadToEnd(ref _reader);
         if (!found)
         {
             Refuse(WireRefusals.NotAnUpdate, "It is neither an array nor an object with an array 'pins'.");
@@ -87,7 +83,7 @@ internal ref struct UpdatePayload
     private bool ReadEnvelope()
     {
         var found = false;
-        Field boot = default, seq = default;
+        WireField boot = default, seq = default;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             if (NameIs("pins"u8))
@@ -163,7 +159,7 @@ internal ref struct UpdatePayload
             return;
         }
 
-        Field pin = default, mode = default, state = default;
+        WireField pin = default, mode = default, state = default;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             if (NameIs("pin"u8))
@@ -206,44 +202,11 @@ internal ref struct UpdatePayload
         }
     }
 
-    private Field ReadField()
-    {
-        _reader.Read();
-        switch (_reader.TokenType)
-        {
-            case JsonTokenType.Number:
-                return WireNumber.TryGetInt64(_reader.ValueSpan, out var value) ? new(value) : Field.Bad;
-            case JsonTokenType.Null:
-                return default;
-            default:
-                _reader.Skip();
-                return Field.Bad;
-        }
-    }
+    private WireField ReadField() => WireJson.ReadNumber(ref _reader);
 
-    private void SkipValue()
-    {
-        _reader.Read();
-        _reader.Skip();
-    }
+    private void SkipValue() => WireJson.SkipValue(ref _reader);
 
-    private readonly bool NameIs(ReadOnlySpan<byte> name)
-    {
-        if (!_reader.ValueIsEscaped)
-        {
-            return _reader.ValueSpan.SequenceEqual(name);
-        }
-
-        // Half a surrogate pair ("\ud800") is JSON by its grammar, and the reader throws when asked to unescape it.
-        try
-        {
-            return _reader.ValueTextEquals(name);
-        }
-        catch (InvalidOperationException)
-        {
-            return false;
-        }
-    }
+    private readonly bool NameIs(ReadOnlySpan<byte> name) => WireJson.NameIs(_reader, name);
 
     private void RefuseElement(string problem) => RefusePart(WireRefusals.BadElement, $"Element {_elements + 1} {problem}.");
 
@@ -260,17 +223,5 @@ internal ref struct UpdatePayload
         Refusal = refusal;
         Detail = detail;
         _count = 0;
-    }
-
-    /// <summary>A field that holds a number, nothing, or something that does not belong there.</summary>
-    private readonly struct Field(long? value, bool isBad = false)
-    {
-        public static Field Bad => new(null, true);
-
-        public long? Value { get; } = value;
-
-        public bool IsBad { get; } = isBad;
-
-        public bool FitsInt32 => !IsBad && Value is null or (>= int.MinValue and <= int.MaxValue);
     }
 }

@@ -23,17 +23,10 @@ internal static class WireRefusals
 
     /// <summary>An envelope whose <c>boot</c> or <c>seq</c> is not a number. Its pins count, without an order.</summary>
     public const string BadEnvelope = "bad_envelope";
-}
 
-/// <summary>The limits on what a device may send.</summary>
-internal static class WireLimits
-{
-    /// <summary>64 KiB.</summary>
-    public const int MaxPayloadBytes = 64 * 1024;
+    /// <summary>The payload is JSON, and no object whose <c>online</c> is true or false; or it is another word than <c>online</c> and <c>offline</c>.</summary>
+    public const string NotAStatus = "not_a_status";
 
-    /// <summary>256 elements in one update, good or bad.</summary>
-    public const int MaxElements = 256;
-
-    /// <summary>How deep extra fields may nest. Far beyond any firmware, and nothing to a stack.</summary>
-    public const int MaxDepth = 64;
+    /// <summary>A status whose <c>boot</c> is not a number, or whose <c>fw</c> is no text that can be kept. The rest counts.</summary>
+    public const string BadStatus = "bad_status";
 }

@@ -24,15 +24,17 @@ internal sealed class GrainStorageMetrics
     private readonly Histogram<int> _commitSize;
     private readonly UpDownCounter<int> _queueLength;
     private readonly Counter<long> _errors;
+    private readonly Counter<long> _unreadable;
 
     public GrainStorageMetrics(IMeterFactory meterFactory)
     {
         var meter = meterFactory.Create(GrainStorageTelemetry.MeterName);
-        _operations = meter.CreateCounter<long>(GrainStorageTelemetry.Operations, "{operation}", "Reads, writes and clears that ended.");
+        _operations = meter.CreateCounter<long>(GrainStorageTelemetry.Operations, "{operation}", "Reads, pages of scans, writes and clears that ended.");
         _commitDuration = meter.CreateHistogram(GrainStorageTelemetry.CommitDuration, "s", "How long a commit took.", tags: null, DurationAdvice);
         _commitSize = meter.CreateHistogram(GrainStorageTelemetry.CommitSize, "{operation}", "Operations that shared a commit.", tags: null, SizeAdvice);
         _queueLength = meter.CreateUpDownCounter<int>(GrainStorageTelemetry.QueueLength, "{operation}", "Operations that wait for their commit.");
         _errors = meter.CreateCounter<long>(GrainStorageTelemetry.Errors, "{error}", "Commits and reads that the store failed.");
+        _unreadable = meter.CreateCounter<long>(GrainStorageTelemetry.Unreadable, "{record}", "Records that a scan left out because they cannot be deserialized.");
     }
 
     public void OnOperation(string provider, string operation, string outcome) => _operations.Add(
@@ -51,6 +53,8 @@ internal sealed class GrainStorageMetrics
 
     public void OnQueued(string provider, int delta) =>
         _queueLength.Add(delta, new KeyValuePair<string, object?>(GrainStorageTelemetry.ProviderTag, provider));
+
+    public void OnUnreadable(string provider, int count) => _unreadable.Add(count, new KeyValuePair<string, object?>(GrainStorageTelemetry.ProviderTag, provider));
 
     public void OnError(string provider, string operation) => _errors.Add(
         1,

@@ -7,7 +7,7 @@ public static class GrainStorageTelemetry
     public const string MeterName = "MqttDeviceCluster.Storage";
 
     /// <summary>
-    /// Counter, {operation}: reads, writes and clears that ended, by <see cref="ProviderTag"/>, <see cref="OperationTag"/> and
+    /// Counter, {operation}: reads, pages of scans, writes and clears that ended, by <see cref="ProviderTag"/>, <see cref="OperationTag"/> and
     /// <see cref="OutcomeTag"/>.
     /// </summary>
     public const string Operations = "mdc.storage.operations";
@@ -24,10 +24,13 @@ public static class GrainStorageTelemetry
     /// <summary>Counter, {error}: commits and reads that the store failed, by <see cref="ProviderTag"/> and <see cref="OperationTag"/>.</summary>
     public const string Errors = "mdc.storage.errors";
 
+    /// <summary>Counter, {record}: records that a scan left out because they cannot be deserialized, by <see cref="ProviderTag"/>. Each scan counts them again.</summary>
+    public const string Unreadable = "mdc.storage.scan.unreadable";
+
     /// <summary>Tag: the provider's name.</summary>
     public const string ProviderTag = "mdc.storage.provider";
 
-    /// <summary>Tag: <c>read</c>, <c>write</c>, <c>clear</c> or <c>commit</c>.</summary>
+    /// <summary>Tag: <c>read</c>, <c>scan</c> (a page), <c>write</c>, <c>clear</c> or <c>commit</c>.</summary>
     public const string OperationTag = "mdc.storage.operation";
 
     /// <summary>Tag: <c>ok</c>, <c>conflict</c> (ETag), <c>refused</c> (the record), <c>failed</c> (the store) or <c>cancelled</c>.</summary>

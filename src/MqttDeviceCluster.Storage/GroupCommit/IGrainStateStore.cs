@@ -16,6 +16,10 @@ internal interface IGrainStateStore : IAsyncDisposable
     /// <returns>The record, or <see langword="null"/> if there is none.</returns>
     Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken);
 
+    /// <summary>Reads the first records of a range, by the bytes of their keys. It sees every change whose commit was reported.</summary>
+    /// <remarks>Point reads go on beside it: what a page costs is bounded by its limits, not by how many records there are.</remarks>
+    Task<StoredGrainStatePage> ScanAsync(GrainStateRange range, GrainStatePageLimits limits, CancellationToken cancellationToken);
+
     /// <summary>Makes a batch durable in one transaction: all of it that neither conflicts nor is refused, or nothing.</summary>
     /// <param name="changes">
     /// At least one. They act as if one came after the other, also when a key occurs more than once: a store whose statement can name a row only

@@ -45,6 +45,7 @@ internal static class GrainStorageRegistration
         });
         services.AddKeyedSingleton<IGrainStorage>(name, static (provider, key) => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(key));
         services.AddKeyedSingleton<IGrainStorageStatus>(name, static (provider, key) => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(key));
+        services.AddKeyedSingleton<IGrainStateScanner>(name, static (provider, key) => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(key));
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(provider => provider.GetRequiredKeyedService<GroupCommitGrainStorage>(name));
         if (name == ProviderConstants.DEFAULT_STORAGE_PROVIDER_NAME)
         {

@@ -41,6 +41,9 @@ internal sealed class SqliteGrainStateStore : IGrainStateStore
     public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) =>
         _readers.RunAsync(session => session.Read(key), cancellationToken).WaitAsync(cancellationToken);
 
+    public Task<StoredGrainStatePage> ScanAsync(GrainStateRange range, GrainStatePageLimits limits, CancellationToken cancellationToken) =>
+        _readers.RunAsync(session => session.Scan(range, limits), cancellationToken).WaitAsync(cancellationToken);
+
     public async Task<IReadOnlyList<GrainStateChangeResult>> CommitAsync(IReadOnlyList<GrainStateChange> changes)
     {
         var now = _timeProvider.GetUtcNow().ToUnixTimeMilliseconds();

@@ -11,12 +11,18 @@ internal sealed class SqliteSession : IDisposable
 {
     private const string Where = "WHERE service_id = $service AND grain_type = $type AND grain_key = $key AND state_name = $name";
 
+    /// <summary>A range of the primary key. The state name is its last column, and the records of other names are passed over.</summary>
+    internal const string Scanning =
+        "SELECT grain_key, state, modified_at FROM grain_state "
+        + "WHERE service_id = $service AND grain_type = $type AND grain_key >= $from AND grain_key < $to AND state_name = $name ORDER BY grain_key LIMIT $limit";
+
     private readonly SqliteConnection _connection;
     private readonly Lazy<Statement> _insert;
     private readonly Lazy<Statement> _update;
     private readonly Lazy<Statement> _delete;
     private readonly Lazy<Statement> _selectETag;
     private readonly Lazy<Statement> _select;
+    private readonly Lazy<Statement> _scan;
 
     private SqliteSession(SqliteConnection connection)
     {
@@ -28,6 +34,7 @@ internal sealed class SqliteSession : IDisposable
         _delete = Prepare($"DELETE FROM grain_state {Where} AND etag = $expected");
         _selectETag = Prepare($"SELECT etag FROM grain_state {Where}");
         _select = Prepare($"SELECT etag, state FROM grain_state {Where}");
+        _scan = Prepare(Scanning);
     }
 
     /// <summary>Opens a connection to a file that is there and has our schema; with <paramref name="create"/> it makes both.</summary>
@@ -84,6 +91,34 @@ internal sealed class SqliteSession : IDisposable
         return reader.Read() ? new StoredGrainState(reader.GetString(0), reader.GetFieldValue<byte[]>(1)) : null;
     }
 
+    public StoredGrainStatePage Scan(GrainStateRange range, GrainStatePageLimits limits)
+    {
+        // The least text after a key is the key and a NUL; a BLOB, also an empty one, comes after all text. One statement serves every kind of range.
+        using var reader = _scan.Value
+            .Set("$service", range.ServiceId)
+            .Set("$type", range.GrainType)
+            .Set("$name", range.StateName)
+            .Set("$from", range.After is null ? range.KeyPrefix : range.After + '\0')
+            .Set("$to", range.UpperBound is { } bound ? bound : Array.Empty<byte>())
+            .Set("$limit", (long)limits.MaxRecords + 1)
+            .Command.ExecuteReader();
+        List<ScannedGrainState> records = [];
+        var bytes = 0L;
+        while (reader.Read())
+        {
+            if (records.Count == limits.MaxRecords || bytes >= limits.MaxBytes)
+            {
+                return new(records, HasMore: true);
+            }
+
+            var payload = reader.GetFieldValue<byte[]>(1);
+            records.Add(new(reader.GetString(0), payload, DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(2))));
+            bytes += payload.Length;
+        }
+
+        return new(records, HasMore: false);
+    }
+
     public GrainStateChangeResult[] Commit(IReadOnlyList<GrainStateChange> changes, long now)
     {
         var results = new GrainStateChangeResult[changes.Count];
@@ -121,7 +156,7 @@ internal sealed class SqliteSession : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in (Lazy<Statement>[])[_insert, _update, _delete, _selectETag, _select])
+        foreach (var statement in (Lazy<Statement>[])[_insert, _update, _delete, _selectETag, _select, _scan])
         {
             if (statement.IsValueCreated)
             {
@@ -178,7 +213,7 @@ internal sealed class SqliteSession : IDisposable
             Command = connection.CreateCommand();
             Command.CommandText = sql;
             Command.CommandTimeout = 1;
-            foreach (var name in (string[])["$service", "$type", "$key", "$name", "$expected", "$new", "$now", "$state"])
+            foreach (var name in (string[])["$service", "$type", "$key", "$name", "$expected", "$new", "$now", "$state", "$from", "$to", "$limit"])
             {
                 if (sql.Contains(name, StringComparison.Ordinal))
                 {

@@ -22,6 +22,11 @@ public interface IMqttStreamStatus
     /// <summary>Gets the state of the connections that receive: the worst of those held here, or <see cref="MqttConnectionState.Stopped"/> if none is.</summary>
     MqttConnectionState Receiving { get; }
 
+    /// <summary>
+    /// Gets since when every connection that receives and is held here is online without a break (UTC), or <see langword="null"/> while one is not, or none is held.
+    /// </summary>
+    DateTimeOffset? ReceivingSince { get; }
+
     /// <summary>Gets the state of the connection that publishes. It is opened when the silo starts.</summary>
     MqttConnectionState Publishing { get; }
 

@@ -227,6 +227,12 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             return;
         }
 
+        if (value == MqttIncomingRoute.Ignored)
+        {
+            delivery.Complete();
+            return;
+        }
+
         var item = new MqttStreamMessage(
             StreamId.Create(route.StreamNamespace, message.Key), new EventSequenceTokenV2(Interlocked.Increment(ref _sequence)), value)
         {

@@ -55,6 +55,25 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         }
     }
 
+    public DateTimeOffset? ReceivingSince
+    {
+        get
+        {
+            DateTimeOffset? latest = null;
+            foreach (var session in _intakes.Select(static intake => intake.Session).Where(static session => session is { State: not MqttConnectionState.Stopped }))
+            {
+                if (session!.OnlineSince is not { } since)
+                {
+                    return null;
+                }
+
+                latest = latest > since ? latest : since;
+            }
+
+            return latest;
+        }
+    }
+
     public MqttConnectionState Publishing => _publisher?.State ?? MqttConnectionState.Stopped;
 
     public string? Problem => _publisher?.Problem ?? _intakes.Select(intake => intake.Session?.Problem).FirstOrDefault(problem => problem is not null);

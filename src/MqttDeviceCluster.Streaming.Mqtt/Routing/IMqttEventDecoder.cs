@@ -17,8 +17,9 @@ public interface IMqttEventDecoder<TEvent>
 public readonly struct MqttDecoded<TEvent>
     where TEvent : notnull
 {
-    internal MqttDecoded(TEvent? value, bool hasEvent, string? refusal, string? detail, int refusedParts)
+    internal MqttDecoded(TEvent? value, bool hasEvent, string? refusal, string? detail, int refusedParts, bool isIgnored = false)
     {
+        IsIgnored = isIgnored;
         Event = value;
         HasEvent = hasEvent;
         Refusal = refusal;
@@ -40,6 +41,9 @@ public readonly struct MqttDecoded<TEvent>
 
     /// <summary>Gets how many parts of the message were refused.</summary>
     public int RefusedParts { get; }
+
+    /// <summary>Gets whether the message says nothing, and is done with.</summary>
+    public bool IsIgnored { get; }
 }
 
 /// <summary>Makes <see cref="MqttDecoded{TEvent}"/> values.</summary>
@@ -54,6 +58,11 @@ public static class MqttDecoded
     public static MqttDecoded<TEvent> AcceptPart<TEvent>(TEvent value, int refusedParts, string refusal, string detail)
         where TEvent : notnull =>
         new(value, true, refusal, detail, refusedParts);
+
+    /// <summary>Passes over a message that is good and says nothing: it is acknowledged, and neither delivered nor counted as refused.</summary>
+    public static MqttDecoded<TEvent> Ignore<TEvent>()
+        where TEvent : notnull =>
+        new(default, false, null, null, 0, isIgnored: true);
 
     /// <summary>Refuses the message.</summary>
     public static MqttDecoded<TEvent> Refuse<TEvent>(string refusal, string detail)

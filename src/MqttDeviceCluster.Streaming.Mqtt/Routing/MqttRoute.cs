@@ -55,11 +55,14 @@ internal abstract class MqttIncomingRoute(
     string topicTemplate, string streamNamespace, MqttQualityOfService qualityOfService, int connection)
     : MqttRoute(topicTemplate, streamNamespace)
 {
+    /// <summary>What <see cref="Decode"/> returns for a message that the decoder passes over.</summary>
+    public static readonly object Ignored = new();
+
     public MqttQualityOfService QualityOfService { get; } = qualityOfService;
 
     public int Connection { get; } = connection;
 
-    /// <summary>Decodes a message. The event is <see langword="null"/> when it was refused whole.</summary>
+    /// <summary>Decodes a message. The event is <see langword="null"/> when it was refused whole, and may be <see cref="Ignored"/>.</summary>
     public abstract object? Decode(MqttIncomingMessage message, out string? refusal, out string? detail, out int refusedParts);
 }
 
@@ -80,7 +83,7 @@ internal sealed class MqttIncomingRoute<TEvent>(
         refusal = decoded.Refusal;
         detail = decoded.Detail;
         refusedParts = decoded.RefusedParts;
-        return decoded.HasEvent ? decoded.Event : null;
+        return decoded.HasEvent ? decoded.Event : decoded.IsIgnored ? Ignored : null;
     }
 }
 

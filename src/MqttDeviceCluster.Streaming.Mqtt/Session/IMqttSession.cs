@@ -7,6 +7,9 @@ internal interface IMqttSession
 {
     MqttConnectionState State { get; }
 
+    /// <summary>Gets since when the session is online without a break (UTC), or <see langword="null"/> while it is not.</summary>
+    DateTimeOffset? OnlineSince { get; }
+
     /// <summary>Gets why the session is not online, without secrets, or <see langword="null"/>.</summary>
     string? Problem { get; }
 

@@ -19,6 +19,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     private MqttLink? _link;
     private Task? _run;
     private volatile int _state = (int)MqttConnectionState.Stopped;
+    private long _onlineSince;
     private volatile string? _problem;
     private int _failures;
     private int _shortLived;
@@ -44,6 +45,9 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     /// <summary>Gets the state.</summary>
     public MqttConnectionState State => (MqttConnectionState)_state;
+
+    /// <summary>Gets since when it is online without a break (UTC), or <see langword="null"/> while it is not.</summary>
+    public DateTimeOffset? OnlineSince => Volatile.Read(ref _onlineSince) is var ticks and not 0 ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
     /// <summary>Gets why it is not online, in one sentence without secrets; <see langword="null"/> if it is, or if nothing was tried yet.</summary>
     public string? Problem => _problem;
@@ -165,6 +169,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     protected void SetState(MqttConnectionState state, string? problem)
     {
+        Volatile.Write(ref _onlineSince, state != MqttConnectionState.Online ? 0 : _onlineSince == 0 ? TimeProvider.GetUtcNow().UtcTicks : _onlineSince);
         if (Interlocked.Exchange(ref _state, (int)state) == (int)state & Interlocked.Exchange(ref _problem, problem) == problem)
         {
             return;

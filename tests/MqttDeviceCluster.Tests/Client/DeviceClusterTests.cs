@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace MqttDeviceCluster.Tests.Client;
@@ -13,7 +14,7 @@ public sealed class DeviceClusterTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private DeviceCluster Cluster() => new(StubGrainFactory.Create(_grain), _time);
+    private DeviceCluster Cluster() => new(StubGrainFactory.Create(_grain), _time, NullLogger<DeviceCluster>.Instance);
 
     [Theory]
     [InlineData(PulseEdge.First, 10)]

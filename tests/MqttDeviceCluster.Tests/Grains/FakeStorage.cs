@@ -58,6 +58,15 @@ public sealed class FakeStorage
             grainState.RecordExists = true;
         }
 
-        public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => throw new NotSupportedException();
+        public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+        {
+            var row = rows.Of(grainId.Key.ToString()!);
+            await row.BeforeWrite();
+            row.Data = null;
+            row.ETag = 0;
+            grainState.State = Activator.CreateInstance<T>();
+            grainState.ETag = null;
+            grainState.RecordExists = false;
+        }
     }
 }

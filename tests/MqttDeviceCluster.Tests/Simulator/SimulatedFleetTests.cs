@@ -232,6 +232,43 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Status_OneOfThreeIsKilled_OnlyItsWillIsPublished()
+    {
+        string[] ids = ["a", "b", "c"];
+        await using (var fleet = await StartAsync(new() { Status = StatusStyle.Json }, o => o with { Ids = [.. ids], FirstBoot = 1 }))
+        {
+            Assert.Equal(ids, (await NextStatusesAsync(3)).Select(status => status.Device));
+            fleet["b"].DropConnection();
+            Assert.Equal(("b", """{"online":false,"boot":1}"""), Assert.Single(await NextStatusesAsync(1)));
+
+            // The others are there, and the next status is the reborn one's: nothing was said of them meanwhile.
+            await fleet["b"].ReconnectAsync(reboot: true, Token).WaitAsync(SimulatorBroker.Bound, Token);
+            Assert.Equal(("b", """{"online":true,"boot":2,"fw":"1.6.0"}"""), Assert.Single(await NextStatusesAsync(1)));
+        }
+
+        Assert.Equal(
+            [("a", """{"online":false,"boot":1}"""), ("b", """{"online":false,"boot":2}"""), ("c", """{"online":false,"boot":1}""")],
+            await NextStatusesAsync(3));
+    }
+
+    [Fact]
+    public async Task Status_ThousandDevicesOnOneConnection_AllAreBornAndAllSayGoodbye()
+    {
+        await using (var fleet = new SimulatedFleet(new() { Broker = _broker.Uri, Count = 1000, Behavior = new() { Status = StatusStyle.Json } }))
+        {
+            await fleet.StartAsync(Token);
+            Assert.Equal(1, fleet.Counters.ConnectionsMade);
+            var births = await NextStatusesAsync(1000);
+            Assert.Equal(fleet.Devices.Select(device => device.Id), births.Select(birth => birth.Device));
+            Assert.All(births, birth => Assert.StartsWith("""{"online":true,""", birth.Payload, StringComparison.Ordinal));
+        }
+
+        var goodbyes = await NextStatusesAsync(1000);
+        Assert.Equal(1000, goodbyes.Select(goodbye => goodbye.Device).Distinct().Count());
+        Assert.All(goodbyes, goodbye => Assert.StartsWith("""{"online":false,""", goodbye.Payload, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Status_Word_IsThePlainWord()
     {
         await using (var fleet = await StartAsync(new() { Status = StatusStyle.Word }))
@@ -336,6 +373,24 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
         Assert.Contains("Count", exception.Message, StringComparison.Ordinal);
         Assert.Contains("QualityOfService", exception.Message, StringComparison.Ordinal);
         Assert.Contains("Copies", exception.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The next statuses, which must all be retained, in the order of the devices.</summary>
+    private async Task<List<(string Device, string Payload)>> NextStatusesAsync(int count)
+    {
+        List<(string Device, string Payload)> statuses = [];
+        while (statuses.Count < count)
+        {
+            var message = await _broker.NextAsync();
+            Assert.True(message.Retain);
+            Assert.Equal(MQTTnet.Protocol.MqttQualityOfServiceLevel.AtLeastOnce, message.QualityOfServiceLevel);
+            var levels = message.Topic.Split('/');
+            Assert.Equal("status", levels[^1]);
+            statuses.Add((levels[1], message.ConvertPayloadToString()));
+        }
+
+        statuses.Sort();
+        return statuses;
     }
 
     private async Task<SimulatedFleet> StartAsync(DeviceBehavior? behavior = null, Func<SimulatedFleetOptions, SimulatedFleetOptions>? change = null)

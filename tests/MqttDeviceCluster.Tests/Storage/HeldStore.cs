@@ -22,6 +22,9 @@ internal sealed class HeldStore : IGrainStateStore
 
     public Task<StoredGrainState?> ReadAsync(GrainStateKey key, CancellationToken cancellationToken) => Task.FromResult<StoredGrainState?>(null);
 
+    public Task<StoredGrainStatePage> ScanAsync(GrainStateRange range, GrainStatePageLimits limits, CancellationToken cancellationToken) =>
+        Task.FromResult(new StoredGrainStatePage([], HasMore: false));
+
     public Task<IReadOnlyList<GrainStateChangeResult>> CommitAsync(IReadOnlyList<GrainStateChange> changes)
     {
         Commit commit = new(changes);

@@ -149,6 +149,8 @@ public sealed class HealthEndpointTests : IAsyncLifetime
 
         public MqttConnectionState Receiving { get; set; } = MqttConnectionState.Online;
 
+        public DateTimeOffset? ReceivingSince => null;
+
         public MqttConnectionState Publishing { get; set; } = MqttConnectionState.Online;
 
         public string? BrokerProblem { get; set; }

@@ -13,14 +13,39 @@ public sealed class DeviceRoutesTests
         Assert.Equal(
             [
                 (DeviceStreams.Messages, "device/{key}/pin/update"),
+                (DeviceStreams.Messages, "device/{key}/status"),
                 (DeviceStreams.ConfigPins, "device/{key}/pin/config"),
                 (DeviceStreams.SetPins, "device/{key}/pin/set"),
                 (DeviceStreams.Update, "device/{key}/pin/get"),
             ],
             routes.Select(route => (route.StreamNamespace, route.TopicTemplate)));
-        Assert.IsType<MqttOutgoingRoute<ConfigPinsCommand>>(routes[1]);
-        Assert.IsType<MqttOutgoingRoute<SetPinsCommand>>(routes[2]);
-        Assert.IsType<MqttOutgoingRoute<UpdateCommand>>(routes[3]);
-        Assert.Equal(MqttQualityOfService.AtLeastOnce, Assert.Single(routes.OfType<MqttIncomingRoute>()).QualityOfService);
+        Assert.IsType<MqttOutgoingRoute<ConfigPinsCommand>>(routes[2]);
+        Assert.IsType<MqttOutgoingRoute<SetPinsCommand>>(routes[3]);
+        Assert.IsType<MqttOutgoingRoute<UpdateCommand>>(routes[4]);
+    }
+
+    [Fact]
+    public void Create_UpdateAndStatus_ShareStreamConnectionAndQualityOfService()
+    {
+        // Anything else, and a device's last update could overtake its last will.
+        var incoming = DeviceRoutes.Create().OfType<MqttIncomingRoute>().ToList();
+        Assert.Equal(2, incoming.Count);
+        Assert.Single(incoming.Select(route => (route.StreamNamespace, route.Connection, route.QualityOfService)).Distinct());
+        Assert.Equal(MqttQualityOfService.AtLeastOnce, incoming[0].QualityOfService);
+        Assert.Equal("544B3B144B8C", incoming[1].Template.Match("device/544B3B144B8C/status"));
+        Assert.Null(incoming[1].Template.Match("device/544B3B144B8C/pin/update"));
+        Assert.Null(incoming[0].Template.Match("device/544B3B144B8C/status"));
+    }
+
+    [Fact]
+    public void Create_Routes_PassTheProvidersChecks()
+    {
+        MqttStreamOptions options = new() { ConnectionString = "mqtt://localhost" };
+        foreach (var route in DeviceRoutes.Create())
+        {
+            options.Routes.Add(route);
+        }
+
+        new MqttStreamOptionsValidator(options, null, "mqtt").ValidateConfiguration();
     }
 }

@@ -115,6 +115,8 @@ internal sealed class FakeSession(FakeBroker broker, int connection, IReadOnlyLi
 
     public MqttConnectionState State { get; private set; }
 
+    public DateTimeOffset? OnlineSince => State == MqttConnectionState.Online ? DateTimeOffset.UnixEpoch : null;
+
     public string? Problem => null;
 
     public int Unacknowledged => _deliveries.Count(delivery => !delivery.IsComplete);

@@ -52,6 +52,20 @@ public sealed class ProviderContractTests(ProviderFixture fixture) : IClassFixtu
     }
 
     [Fact]
+    public async Task Message_DecoderPassesOverIt_IsAcknowledgedAndNobodyHearsOfIt()
+    {
+        var session = await fixture.Broker.SessionAsync();
+
+        var nothing = session.Deliver(Topic(), "nothing");
+        var next = session.Deliver(Topic(), "1");
+
+        await nothing.CompletionAsync();
+        await next.CompletionAsync();
+        Assert.Equal(["1"], ReadingGrains.Of(_key).Received);
+        Assert.Empty(DeadLetters());
+    }
+
+    [Fact]
     public async Task Message_GrainThrowsOnce_IsDeliveredAgain()
     {
         var session = await fixture.Broker.SessionAsync();

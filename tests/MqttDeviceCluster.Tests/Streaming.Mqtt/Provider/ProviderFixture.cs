@@ -68,6 +68,7 @@ public class ProviderFixture : IAsyncLifetime
             return text switch
             {
                 "bad" => MqttDecoded.Refuse<Reading>("bad_text", "it says so"),
+                "nothing" => MqttDecoded.Ignore<Reading>(),
                 "throw" => throw new InvalidOperationException("A decoder with a fault."),
                 _ => MqttDecoded.Accept(new Reading(text)),
             };

@@ -1,0 +1,146 @@
+using MqttDeviceCluster.Streams;
+
+namespace MqttDeviceCluster;
+
+/// <summary>
+/// What one device has to tell to those who watch. News is told once the state with it is stored: after a crash, what was told is what is known, and an update
+/// that comes again changes nothing.
+/// </summary>
+/// <remarks>
+/// Messages that the broker marked as sent again are told by what they come to together: a repetition of "high, low" after a lost silo would else look
+/// like a pulse that never was.
+/// </remarks>
+internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider time)
+{
+    private readonly Queue<(DeviceEvent Event, long Version)> _untold = new();
+    private DeviceState? _beforeRepetition;
+    private DateTimeOffset _repeatedAt;
+
+    /// <summary>Notes what a message changed, if anybody watches.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="before">The device before it.</param>
+    /// <param name="after">The device after it.</param>
+    /// <param name="observed">The readings, of an update.</param>
+    /// <param name="version">The version of the state that must be stored first.</param>
+    public void Note(DeviceMessage message, DeviceState before, DeviceState after, in ObservedUpdate observed, long version)
+    {
+        if (!hub.IsWatched(deviceId))
+        {
+            _beforeRepetition = null;
+            return;
+        }
+
+        if (message.Redelivered && before.FirstSeen is not null)
+        {
+            _beforeRepetition ??= before;
+            _repeatedAt = message.ReceivedAt;
+            return;
+        }
+
+        EndRepetition(before, version);
+        if (before.FirstSeen is null)
+        {
+            Add(new DeviceAddedEvent(deviceId, message.ReceivedAt), version);
+        }
+
+        NotePresence(before, after, message.ReceivedAt, version);
+        if (observed.Pins.IsDefaultOrEmpty)
+        {
+            return;
+        }
+
+        // A pin may be named twice in an update: each time against what was known then.
+        var known = before.Pins;
+        Dictionary<int, (int? Mode, int? State)>? named = null;
+        foreach (var pin in observed.Pins)
+        {
+            var (mode, state) = ((int?)pin.Known.Mode, (int?)pin.Known.State);
+            var isKnown = named is not null && named.TryGetValue(pin.Known.Pin, out var old) ? true : TryFind(known, pin.Known.Pin, out old);
+            var changed = !isKnown || old.Mode != mode || old.State != state;
+            if (observed.Pins.Length > 1)
+            {
+                (named ??= [])[pin.Known.Pin] = (mode, state);
+            }
+
+            Add(new PinEvent(deviceId, pin.Known, changed) { Redelivered = message.Redelivered }, version);
+        }
+    }
+
+    /// <summary>Notes that the device came or went, if it did.</summary>
+    public void NotePresence(DeviceState before, DeviceState after, DateTimeOffset at, long version)
+    {
+        if (before.Presence != after.Presence && hub.IsWatched(deviceId))
+        {
+            Add(new PresenceEvent(deviceId, at, after.ToPresence()), version);
+        }
+    }
+
+    /// <summary>Ends a row of repeated messages: what they came to is news.</summary>
+    public void EndRepetition(DeviceState state, long version)
+    {
+        if (_beforeRepetition is not { } before)
+        {
+            return;
+        }
+
+        _beforeRepetition = null;
+        NotePresence(before, state, _repeatedAt, version);
+        foreach (var pin in state.Pins)
+        {
+            if (!TryFind(before.Pins, pin.Pin, out var old) || old.Mode != pin.Mode || old.State != pin.State)
+            {
+                Add(new PinEvent(deviceId, pin.ToUpdate(), Changed: true) { Redelivered = true }, version);
+            }
+        }
+    }
+
+    /// <summary>Tells what is stored.</summary>
+    public void Tell(long storedVersion)
+    {
+        while (_untold.TryPeek(out var news) && news.Version <= storedVersion)
+        {
+            _untold.Dequeue();
+            hub.Tell(news.Event, news.Version);
+        }
+    }
+
+    /// <summary>Tells that the device was forgotten, in place of what was not told yet.</summary>
+    public void TellForgotten()
+    {
+        Clear();
+        hub.Tell(new DeviceForgottenEvent(deviceId, time.GetUtcNow()));
+    }
+
+    /// <summary>Tells that the activation ends with news that may be stored or not, and that nobody will tell.</summary>
+    public void TellInterrupted()
+    {
+        if (_untold.Count > 0 || _beforeRepetition is not null)
+        {
+            Clear();
+            hub.Tell(new GapEvent(deviceId, time.GetUtcNow(), GapReason.DeviceInterrupted));
+        }
+    }
+
+    private void Clear()
+    {
+        _untold.Clear();
+        _beforeRepetition = null;
+    }
+
+    private void Add(DeviceEvent value, long version) => _untold.Enqueue((value, version));
+
+    private static bool TryFind(System.Collections.Immutable.ImmutableArray<DevicePin> pins, int number, out (int? Mode, int? State) found)
+    {
+        foreach (var pin in pins)
+        {
+            if (pin.Pin == number)
+            {
+                found = (pin.Mode, pin.State);
+                return true;
+            }
+        }
+
+        found = default;
+        return false;
+    }
+}

@@ -1,0 +1,238 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.Fleet;
+
+namespace MqttDeviceCluster;
+
+/// <summary>
+/// Keeps every silo informed: of the watches, so that each tells its own news; of silos that were lost, so that watchers hear of it; and of who listens to the devices. One
+/// loop per silo, from the silo's start to its end.
+/// </summary>
+internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IntakeInterval = FleetIntake.Validity / 3;
+    private static readonly TimeSpan LeaveLimit = TimeSpan.FromSeconds(3);
+
+    private readonly IFleetPeers _peers;
+    private readonly IClusterMembershipService _membership;
+    private readonly SiloAddress _local;
+    private readonly FleetWatches _watches;
+    private readonly FleetIntake _intake;
+    private readonly SilenceSweep _silence;
+    private readonly TimeProvider _time;
+    private readonly ILogger<FleetMembers> _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly HashSet<SiloAddress> _informed = [];
+    private readonly HashSet<SiloAddress> _dead = [];
+    private Task _runs = Task.CompletedTask;
+    private bool _disposed;
+
+    public FleetMembers(
+        IFleetPeers peers,
+        IClusterMembershipService membership,
+        ILocalSiloDetails local,
+        FleetWatches watches,
+        FleetIntake intake,
+        SilenceSweep silence,
+        TimeProvider time,
+        ILogger<FleetMembers> logger)
+    {
+        _peers = peers;
+        _membership = membership;
+        _local = local.SiloAddress;
+        _watches = watches;
+        _intake = intake;
+        _silence = silence;
+        _time = time;
+        _logger = logger;
+    }
+
+    private IEnumerable<SiloAddress> ActiveSilos => SilosThatAre(static status => status == SiloStatus.Active);
+
+    /// <summary>Begins or renews a watch on every silo.</summary>
+    public async Task<WatchReceipt> WatchAsync(WatchRegistration registration)
+    {
+        var silos = ActiveSilos.ToArray();
+        var sources = await Task.WhenAll(silos.Select(async silo => await TryAsync(silo, peer => peer.WatchAsync(registration, isLate: false))));
+        return new(
+            [.. sources.OfType<WatchSource>()],
+            [.. silos.Where((_, i) => sources[i] is null).Select(static silo => silo.ToParsableString())],
+            [.. SilosThatAre(static status => status is SiloStatus.ShuttingDown or SiloStatus.Stopping).Select(static silo => silo.ToParsableString())]);
+    }
+
+    /// <summary>Ends a watch on every silo. One that does not hear of it ends the watch with its lease.</summary>
+    public Task UnwatchAsync(Guid watchId) => Task.WhenAll(ActiveSilos.Select(silo => TryAsync(silo, async peer =>
+    {
+        await peer.UnwatchAsync(watchId);
+        return this;
+    })));
+
+    public void Participate(ISiloLifecycle lifecycle)
+    {
+        lifecycle.Subscribe(nameof(FleetMembers), ServiceLifecycleStage.Active, StartAsync, static _ => Task.CompletedTask);
+
+        // Stages stop from the last to the first: the devices are put away by now, and messages can still be sent.
+        lifecycle.Subscribe($"{nameof(FleetMembers)}.Leave", ServiceLifecycleStage.RuntimeGrainServices - 1, static _ => Task.CompletedTask, StopAsync);
+    }
+
+    /// <remarks>The container calls it twice: this is also a lifecycle participant.</remarks>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, true))
+        {
+            return;
+        }
+
+        await _stopping.CancelAsync();
+        await _runs.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stopping.Dispose();
+    }
+
+    private Task StartAsync(CancellationToken cancellationToken)
+    {
+        using (ExecutionContext.SuppressFlow())
+        {
+            _runs = Task.WhenAll(
+                Task.Run(() => KeepUpAsync(FollowAsync), CancellationToken.None), Task.Run(() => KeepUpAsync(TickAsync), CancellationToken.None));
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async Task StopAsync(CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LeaveLimit);
+        await _watches.LeaveAsync(limit.Token);
+        await _stopping.CancelAsync();
+    }
+
+    /// <summary>Runs a loop until the silo stops. One that fails is logged and begins again: without it watches would silently lack a silo.</summary>
+    private async Task KeepUpAsync(Func<Task> loop)
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await loop();
+            }
+            catch (Exception exception) when (!_stopping.IsCancellationRequested)
+            {
+                LogLoopFailed(exception);
+                await Task.Delay(Interval, _time, _stopping.Token);
+            }
+        }
+    }
+
+    private async Task FollowAsync()
+    {
+        await foreach (var snapshot in _membership.MembershipUpdates.WithCancellation(_stopping.Token))
+        {
+            foreach (var member in snapshot.Members.Values)
+            {
+                if (member.SiloAddress.Equals(_local))
+                {
+                    continue;
+                }
+
+                if (member.Status == SiloStatus.Dead && _dead.Add(member.SiloAddress))
+                {
+                    _informed.Remove(member.SiloAddress);
+                    _intake.Note(member.SiloAddress, isThere: false, null);
+                    _watches.NoteLost(member.SiloAddress.ToParsableString());
+                }
+            }
+
+            await InformNewcomersAsync();
+        }
+    }
+
+    /// <summary>Tells silos that were not there before of the watches, and hears of theirs: one of the two was first.</summary>
+    private async Task InformNewcomersAsync()
+    {
+        foreach (var silo in ActiveSilos.Where(silo => !silo.Equals(_local)).ToArray())
+        {
+            lock (_informed)
+            {
+                if (!_informed.Add(silo))
+                {
+                    continue;
+                }
+            }
+
+            var known = await TryAsync(silo, async peer =>
+            {
+                foreach (var registration in _watches.Registrations)
+                {
+                    await peer.WatchAsync(registration, isLate: true);
+                }
+
+                return (object)await peer.GetWatchesAsync();
+            });
+            if (known is ImmutableArray<WatchRegistration> registrations)
+            {
+                foreach (var registration in registrations)
+                {
+                    _watches.Add(registration, isLate: true);
+                }
+            }
+            else
+            {
+                lock (_informed)
+                {
+                    // Next time: once a second.
+                    _informed.Remove(silo);
+                }
+            }
+        }
+    }
+
+    private async Task TickAsync()
+    {
+        using PeriodicTimer timer = new(Interval, _time);
+        DateTimeOffset? told = null;
+        var wasHere = false;
+        var toldAt = _time.GetTimestamp();
+        while (await timer.WaitForNextTickAsync(_stopping.Token))
+        {
+            await _watches.RemoveExpiredAsync();
+            await InformNewcomersAsync();
+            var (isHere, since) = (_intake.IsHere, _intake.OwnListeningSince);
+            if (isHere != wasHere || since != told || (isHere && _time.GetElapsedTime(toldAt) >= IntakeInterval))
+            {
+                (wasHere, told, toldAt) = (isHere, since, _time.GetTimestamp());
+                await Task.WhenAll(ActiveSilos.Where(silo => !silo.Equals(_local)).Select(silo => TryAsync(silo, async peer =>
+                {
+                    await peer.NoteIntakeAsync(_local, isHere, since);
+                    return this;
+                })));
+            }
+
+            await _silence.RunAsync(_stopping.Token);
+        }
+    }
+
+    private IEnumerable<SiloAddress> SilosThatAre(Func<SiloStatus, bool> filter) =>
+        _membership.CurrentSnapshot.Members.Values.Where(member => filter(member.Status)).Select(static member => member.SiloAddress);
+
+    private async Task<T?> TryAsync<T>(SiloAddress silo, Func<IFleetService, Task<T>> call)
+        where T : class
+    {
+        try
+        {
+            return await call(_peers.Of(silo));
+        }
+        catch (Exception exception) when (exception is TimeoutException or OrleansException)
+        {
+            LogUnreachable(exception, silo);
+            return null;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Error, "The part of this silo that follows the cluster for those who watch the devices failed; it begins again.")]
+    private partial void LogLoopFailed(Exception exception);
+
+    [LoggerMessage(LogLevel.Debug, "Silo {Silo} did not answer.")]
+    private partial void LogUnreachable(Exception exception, SiloAddress silo);
+}

@@ -1,0 +1,12 @@
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streams;
+
+namespace MqttDeviceCluster.Silo;
+
+/// <summary>The silo hears its devices while its session at the broker is online: an outage of that session is nobody's silence.</summary>
+internal sealed class BrokerIntake([FromKeyedServices(DeviceStreams.ProviderName)] IMqttStreamStatus status) : IDeviceIntake
+{
+    public bool IsHere => status.Receiving is MqttConnectionState.Online or MqttConnectionState.Connecting;
+
+    public DateTimeOffset? ListeningSince => status.ReceivingSince;
+}
