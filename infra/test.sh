@@ -10,6 +10,7 @@ install_missing() {
   local missing=()
   [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing+=(mosquitto)
   command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
+  { command -v chromium && command -v chromedriver; } >/dev/null || missing+=(chromium chromium-driver)
   [ "${#missing[@]}" -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not installed: ${missing[*]}. Tests that need them are skipped (and fail when CI is set)." >&2

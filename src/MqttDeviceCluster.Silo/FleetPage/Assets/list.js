@@ -153,6 +153,7 @@ export class List {
       row.device = device;
       row.version = -1;
       row.parts.id.textContent = row.parts.id.title = visible(device.id);
+      row.dataset.id = device.id;
       row.parts.pins.replaceChildren();
       this.#rows.set(device.id, row);
       this.#insert(row, index);
