@@ -21,7 +21,7 @@ internal static class FleetPageExtensions
         }
 
         services.AddSingleton(provider => new FleetPageGuard(provider.GetService<FleetPageToken>()));
-        services.AddSingleton<FleetHub>();
+        services.AddSingleton<FleetPageHub>();
         services.AddSingleton<SetPinEndpoint>();
         return services;
     }
@@ -52,7 +52,7 @@ internal static class FleetPageExtensions
 
     private static Func<HttpContext, Task<IResult>> Events(WebApplication app)
     {
-        var hub = app.Services.GetRequiredService<FleetHub>();
+        var hub = app.Services.GetRequiredService<FleetPageHub>();
         var time = app.Services.GetRequiredService<TimeProvider>();
         var hasLogin = app.Services.GetRequiredService<FleetPageGuard>().HasToken;
         var stopping = app.Lifetime.ApplicationStopping;

@@ -5,7 +5,7 @@ using MqttDeviceCluster.Silo.FleetPage;
 
 namespace MqttDeviceCluster.Tests.Silo.FleetPage;
 
-public sealed class FleetHubTests
+public sealed class FleetPageHubTests
 {
     [Fact]
     public async Task Leave_LastBrowser_EndsTheWatchALittleLater()
@@ -13,7 +13,7 @@ public sealed class FleetHubTests
         var time = new FakeTimeProvider();
         var fleet = new FakeFleet();
         var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
-        await using var hub = new FleetHub(fleet, time, lifetime, NullLogger<FleetHub>.Instance);
+        await using var hub = new FleetPageHub(fleet, time, lifetime, NullLogger<FleetPageHub>.Instance);
         Assert.Equal(0, fleet.Watches);
 
         hub.TryJoin()!.Dispose();

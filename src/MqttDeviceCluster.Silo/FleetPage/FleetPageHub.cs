@@ -4,7 +4,7 @@ namespace MqttDeviceCluster.Silo.FleetPage;
 /// One <see cref="FleetFeed"/> for all browsers: it begins with the first and ends a little after the last one left. While nobody looks, the page
 /// costs the cluster nothing.
 /// </summary>
-internal sealed class FleetHub : IAsyncDisposable
+internal sealed class FleetPageHub : IAsyncDisposable
 {
     /// <summary>How many browsers are served at a time, so that what they cost is bounded.</summary>
     public const int MaxReaders = 100;
@@ -22,7 +22,7 @@ internal sealed class FleetHub : IAsyncDisposable
     private Task _ended = Task.CompletedTask;
     private int _readers;
 
-    public FleetHub(IDeviceCluster cluster, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FleetHub> logger)
+    public FleetPageHub(IDeviceCluster cluster, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FleetPageHub> logger)
     {
         (_cluster, _time, _logger) = (cluster, time, logger);
         _stopping = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
