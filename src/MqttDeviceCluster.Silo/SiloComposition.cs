@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using MqttDeviceCluster.Silo.EmbeddedBroker;
+using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Silo.Health;
 using MqttDeviceCluster.Silo.Hosting;
 using MqttDeviceCluster.Silo.Wire;
@@ -32,6 +33,7 @@ internal static class SiloComposition
 
         builder.UseOrleans(silo => AddOrleans(silo, builder.Configuration, settings));
         services.AddDeviceCluster();
+        services.AddFleetPage(settings);
         if (settings.Simulate > 0)
         {
             services.AddHostedService<SimulatedFleetService>();
@@ -52,6 +54,8 @@ internal static class SiloComposition
         {
             app.MapOrleansDashboard("/dashboard");
         }
+
+        app.MapFleetPage(settings);
     }
 
     private static void AddOrleans(ISiloBuilder silo, ConfigurationManager configuration, SiloSettings settings)

@@ -40,6 +40,18 @@ internal sealed class SettingReader(IConfiguration configuration)
     public IPAddress Address(string key, IPAddress fallback) =>
         Value(key, fallback, (string text, out IPAddress value) => IPAddress.TryParse(text, out value!), "an IP address");
 
+    /// <summary>Reads a text that is never repeated in a problem; <see langword="null"/> when there is none.</summary>
+    public string? Secret(string key, Predicate<string> isValid, string expected)
+    {
+        if (configuration[key] is not { } text || isValid(text))
+        {
+            return configuration[key];
+        }
+
+        Problems.Add($"{key} must be {expected}");
+        return null;
+    }
+
     /// <summary>Checks that a section converts to <paramref name="options"/>.</summary>
     public void Check(string section, object options)
     {

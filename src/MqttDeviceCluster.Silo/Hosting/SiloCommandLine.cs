@@ -13,7 +13,7 @@ internal sealed class SiloCommandLine
           --simulate N                       also run N simulated devices, 0 to 100000
           --ConnectionStrings:mqtt=URL       use this broker, not the embedded one: mqtt://, mqtts://, ws:// or wss://[user:password@]host[:port]
           --DataDirectory=DIR                where the embedded store lives; default ./data
-          --Urls=URL                         HTTP for health and dashboard; default http://127.0.0.1:8080
+          --Urls=URL                         HTTP for health, fleet page and dashboard; default http://127.0.0.1:8080
           --EmbeddedBroker:Port=PORT         default 1883
           --EmbeddedBroker:Address=IP        default 127.0.0.1
           --Orleans:Endpoints:SiloPort=PORT  default 11111
@@ -27,6 +27,7 @@ internal sealed class SiloCommandLine
                                              another store than ./data, with :ConnectionString=...
           --Devices:CommandQualityOfService=AtLeastOnce|AtMostOnce
           --Dashboard:Enabled=true|false     default: only while HTTP listens on loopback alone
+          --FleetPage:Enabled=true|false     default: only while HTTP listens on loopback alone; elsewhere it needs FleetPage__Token in the environment
           --Shutdown:DrainDelay=hh:mm:ss     how long to report not ready before stopping; default 00:00:00
           --Logging:LogLevel:Default=LEVEL   Trace, Debug, Information, Warning, Error
           --Mqtt:NAME=value                  any option of the stream provider, such as Mqtt:ReceiveMaximum

@@ -29,7 +29,7 @@ internal sealed partial class SiloLog(ILogger logger)
 
         foreach (var url in urls)
         {
-            LogHttp(url, settings.Dashboard ? ", dashboard at /dashboard/" : "");
+            LogHttp(url, settings.FleetPage is null ? "" : ", fleet page at /", settings.Dashboard ? ", dashboard at /dashboard/" : "");
         }
     }
 
@@ -50,8 +50,8 @@ internal sealed partial class SiloLog(ILogger logger)
     [LoggerMessage(LogLevel.Information, "Store: {Path}")]
     private partial void LogStore(string path);
 
-    [LoggerMessage(LogLevel.Information, "HTTP: {Url}, health at /health/ready{Dashboard}")]
-    private partial void LogHttp(string url, string dashboard);
+    [LoggerMessage(LogLevel.Information, "HTTP: {Url}, health at /health/ready{FleetPage}{Dashboard}")]
+    private partial void LogHttp(string url, string fleetPage, string dashboard);
 
     [LoggerMessage(LogLevel.Information, "Stopped.")]
     private partial void LogStopped();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Streaming.Mqtt;
 using Orleans.Configuration;
 
@@ -23,6 +24,7 @@ internal sealed record SiloSettings
         ["EmbeddedBroker"] = ["Address", "Port"],
         ["Devices"] = ["CommandQualityOfService", .. typeof(DeviceOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Dashboard"] = ["Enabled"],
+        ["FleetPage"] = ["Enabled", "Token"],
         ["Shutdown"] = ["DrainDelay"],
         ["Orleans"] =
         [
@@ -71,6 +73,9 @@ internal sealed record SiloSettings
 
     public required bool Dashboard { get; init; }
 
+    /// <summary>Gets how the fleet page is offered, or <see langword="null"/> when it is not.</summary>
+    public required FleetPageSettings? FleetPage { get; init; }
+
     public required int Simulate { get; init; }
 
     public required TimeSpan DrainDelay { get; init; }
@@ -118,6 +123,7 @@ internal sealed record SiloSettings
             ServiceId = read.Text("Orleans:ServiceId", "default"),
             Urls = urls,
             Dashboard = read.Value("Dashboard:Enabled", IsLoopback(urls), bool.TryParse, "true or false"),
+            FleetPage = FleetPageSettings.Read(read, IsLoopback(urls)),
             Simulate = read.Number("Simulate", 0, 0, 100_000),
             DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most a minute"),
             CommandQualityOfService = read.Value(

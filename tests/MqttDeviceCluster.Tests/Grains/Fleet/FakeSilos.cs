@@ -59,6 +59,8 @@ internal sealed class FakeFleetService(TimeProvider time) : IFleetService
 
     public Task UnwatchAsync(Guid watchId) => throw new NotSupportedException();
 
+    public Task<bool> RelayAsync(Guid watchId, WatchBatch batch) => throw new NotSupportedException();
+
     public Task<ImmutableArray<WatchRegistration>> GetWatchesAsync() => throw new NotSupportedException();
 
     public Task NoteIntakeAsync(SiloAddress silo, bool isThere, DateTimeOffset? since) => throw new NotSupportedException();
