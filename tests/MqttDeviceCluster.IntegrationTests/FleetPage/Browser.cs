@@ -1,5 +1,4 @@
 using System.Collections.ObjectModel;
-using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using OpenQA.Selenium;
 using OpenQA.Selenium.Chrome;
 
