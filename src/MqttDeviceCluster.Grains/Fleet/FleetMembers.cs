@@ -57,8 +57,10 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     /// <summary>Begins or renews a watch on every silo.</summary>
     public async Task<WatchReceipt> WatchAsync(WatchRegistration registration)
     {
+        // A watch that is known here has begun: a silo that does not know it may have had news for it, and must tell the gap.
+        var isLate = _watches.Knows(registration.WatchId);
         var silos = ActiveSilos.ToArray();
-        var sources = await Task.WhenAll(silos.Select(async silo => await TryAsync(silo, async peer => (WatchSource?)await peer.WatchAsync(registration, isLate: false))));
+        var sources = await Task.WhenAll(silos.Select(async silo => await TryAsync(silo, async peer => (WatchSource?)await peer.WatchAsync(registration, isLate))));
         return new(
             [.. sources.OfType<WatchSource>()],
             [.. silos.Where((_, i) => sources[i] is null).Select(static silo => silo.ToParsableString())],

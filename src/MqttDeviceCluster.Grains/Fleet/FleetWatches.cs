@@ -19,6 +19,8 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
 
     public ImmutableArray<WatchRegistration> Registrations => [.. _pumps.Values.Select(static pump => pump.Registration)];
 
+    public bool Knows(Guid watchId) => _pumps.ContainsKey(watchId);
+
     /// <summary>Begins a watch, or renews it.</summary>
     /// <param name="registration">The watch.</param>
     /// <param name="isLate">Whether the watch began elsewhere before: what this silo told until now, the watcher has missed.</param>

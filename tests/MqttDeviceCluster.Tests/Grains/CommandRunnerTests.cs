@@ -458,4 +458,63 @@ public sealed class CommandRunnerTests
             await Task.Yield();
         }
     }
+
+    private void Becomes(Presence presence) => _presence = new(presence, PresenceReason.LastWill, TestClock.Noon);
+
+    [Fact]
+    public async Task RunAsync_FailWhenOffline_EndsAtOnceAndSendsNothing()
+    {
+        await Turns();
+        Becomes(Presence.Offline);
+
+        var run = Runner().RunAsync(Set(new() { WhenOffline = WhenOffline.Fail }), NotInterrupted, Token);
+
+        Assert.True(run.IsCompleted);
+        var offline = await Assert.ThrowsAsync<DeviceOfflineException>(() => run);
+        Assert.Equal(_presence, offline.Presence);
+        Assert.Equal("d", offline.DeviceId);
+        Assert.Empty(_published);
+    }
+
+    [Theory]
+    [InlineData(WhenOffline.Send, Presence.Offline)]
+    [InlineData(WhenOffline.Fail, Presence.Online)]
+    [InlineData(WhenOffline.Fail, Presence.Unknown)] // Only what is known counts.
+    public async Task RunAsync_NotKnownOfflineOrNotAskedToFail_IsSent(WhenOffline whenOffline, Presence presence)
+    {
+        await Turns();
+        Becomes(presence);
+        var run = Runner().RunAsync(Set(new() { WhenOffline = whenOffline }), NotInterrupted, Token);
+        Receive(High);
+
+        Assert.Equal(Evidence.Observed, (await Ends(run)).Evidence);
+    }
+
+    [Fact]
+    public async Task RunAsync_DeviceGoesOfflineWhileACommandIsInLine_FailsItWhenItsTurnComes()
+    {
+        await Turns();
+        var runner = Runner();
+        Becomes(Presence.Online);
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        var fails = runner.RunAsync(Set(new() { WhenOffline = WhenOffline.Fail }), NotInterrupted, Token);
+        var sends = runner.RunAsync(Set(), NotInterrupted, Token);
+        Becomes(Presence.Offline);
+        await Task.Yield();
+        Assert.False(fails.IsCompleted); // Its turn has not come: the device may be back by then.
+
+        Receive(High);
+        await Ends(first);
+
+        await Assert.ThrowsAsync<DeviceOfflineException>(() => Ends(fails));
+        while (_published.Count < 2)
+        {
+            await Task.Yield();
+        }
+
+        Receive(High);
+        await Ends(sends);
+        Assert.Equal(2, _published.Count);
+        Assert.True(runner.IsIdle);
+    }
 }

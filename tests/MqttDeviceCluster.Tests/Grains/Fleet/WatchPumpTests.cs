@@ -12,7 +12,12 @@ public sealed class WatchPumpTests : IAsyncDisposable
     private bool _disposed;
 
     public WatchPumpTests() =>
-        _pump = new(new(Guid.NewGuid(), _observer, _subscription.Options), _subscription, "silo", _time, NullLogger.Instance);
+        _pump = new(new(Guid.NewGuid(), _observer, _subscription.Options), _subscription, "silo", RelayAsync, _time, NullLogger.Instance);
+
+    /// <summary>Gets or sets what a batch that goes by way of another silo comes to.</summary>
+    private Func<WatchBatch, bool> Relay { get; set; } = static _ => false;
+
+    private Task<bool> RelayAsync(Guid watchId, WatchBatch batch) => Task.FromResult(Relay(batch));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
