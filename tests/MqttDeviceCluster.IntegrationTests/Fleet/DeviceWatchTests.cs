@@ -33,7 +33,9 @@ public sealed class DeviceWatchTests
 
         var (_, gapAt) = await watch.WaitForAsync<GapEvent>(static _ => true, "the gap");
         await watch.WaitForCountAsync(gapAt + 2);
-        Assert.Equal(5, gapAt);
+
+        // The new silo may tell what it heard before the watcher has noticed that it is another one.
+        Assert.All(watch.Events.Take(gapAt).Skip(5), static value => Assert.IsType<PinEvent>(value));
         var fresh = Assert.IsType<DeviceSnapshotEvent>(watch.Events[gapAt + 1]).Snapshot;
         Assert.Equal([13, 14], fresh.Pins.Select(static pin => pin.Pin));
         Assert.Equal(Presence.Online, fresh.Presence.State);

@@ -86,7 +86,7 @@ public sealed class PresenceTests(ITestOutputHelper output)
         await using var system = await FleetSystem.StartAsync(silos: 1, "--Devices:OfflineAfterSilence=00:00:02");
         var cluster = await system.ConnectAsync();
         await using var watch = await WatchLog.StartAsync(token => cluster.WatchAsync(cancellationToken: token));
-        await using TestPublisher publisher = new(system.Broker);
+        using var publisher = await RawClient.ConnectAsync(system.Broker);
         await publisher.PublishAsync("device/d4/status", """{"online":true,"boot":1}""");
         await publisher.PublishAsync("device/d1/pin/update", Report);
         await publisher.PublishAsync("device/d2/pin/update", Report);
@@ -135,7 +135,7 @@ public sealed class PresenceTests(ITestOutputHelper output)
         });
         await fleet.StartAsync(Cancelled);
         ImmutableArray<string> plain = ["p1", "p2", "p3"];
-        await using Sender first = new(system.Broker, plain);
+        await using var first = await Sender.StartAsync(system.Broker, plain);
         await Task.WhenAll(((string[])["s1", "s2", "s3", "p1", "p2", "p3", "gone"]).Select(deviceId => watch.WaitForAsync<PresenceEvent>(
             value => value.DeviceId == deviceId && value.Presence.State == Presence.Online, $"{deviceId} online")));
         fleet["gone"].DropConnection();
@@ -149,7 +149,7 @@ public sealed class PresenceTests(ITestOutputHelper output)
         // The outage itself: longer than the limit.
         await Task.Delay(TimeSpan.FromSeconds(6), Cancelled);
         await system.Broker.StartAsync();
-        await using (Sender second = new(system.Broker, plain))
+        await using (await Sender.StartAsync(system.Broker, plain))
         {
             await HeardAsync(cluster, plain);
             Assert.Equal(before, await PresencesAsync(cluster));
@@ -208,7 +208,7 @@ public sealed class PresenceTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task KeepSendingAsync(TestPublisher publisher, ImmutableArray<string> deviceIds, CancellationToken enough)
+    private static async Task KeepSendingAsync(RawClient publisher, ImmutableArray<string> deviceIds, CancellationToken enough)
     {
         using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(200));
         while (!enough.IsCancellationRequested)
@@ -221,16 +221,18 @@ public sealed class PresenceTests(ITestOutputHelper output)
     /// <summary>Devices without a status that send five times a second until they are disposed.</summary>
     private sealed class Sender : IAsyncDisposable
     {
-        private readonly TestPublisher _publisher;
+        private readonly RawClient _client;
         private readonly CancellationTokenSource _enough = new();
         private readonly Task _run;
         private bool _disposed;
 
-        public Sender(MosquittoBroker broker, ImmutableArray<string> deviceIds)
+        private Sender(RawClient client, ImmutableArray<string> deviceIds)
         {
-            _publisher = new(broker);
-            _run = KeepSendingAsync(_publisher, deviceIds, _enough.Token);
+            _client = client;
+            _run = KeepSendingAsync(client, deviceIds, _enough.Token);
         }
+
+        public static async Task<Sender> StartAsync(MosquittoBroker broker, ImmutableArray<string> deviceIds) => new(await RawClient.ConnectAsync(broker), deviceIds);
 
         public async ValueTask DisposeAsync()
         {
@@ -242,7 +244,7 @@ public sealed class PresenceTests(ITestOutputHelper output)
             _disposed = true;
             await _enough.CancelAsync();
             await _run;
-            await _publisher.DisposeAsync();
+            _client.Dispose();
             _enough.Dispose();
         }
     }

@@ -63,14 +63,17 @@ public sealed class SiloLossTests(ITestOutputHelper output)
         await using NumberedReports reports = new(system.Broker, DeviceIds, perSecond: 500);
         await WaitForRoundAsync(watch, reports, 10);
 
+        var stopping = Stopwatch.StartNew();
         system.Silos[1].Terminate();
         Assert.Equal(0, await system.Silos[1].WaitForExitAsync());
+        var stopped = stopping.Elapsed;
         await WaitForRoundAsync(watch, reports, reports.Round + 10);
         var last = await reports.StopAsync();
         await WaitForRoundAsync(watch, reports, last);
 
         var events = watch.Events;
-        output.WriteLine($"{events.Count} events, {events.OfType<PinEvent>().Count(static value => value.Redelivered)} marked as sent again");
+        output.WriteLine(
+            $"stopped after {stopped.TotalSeconds:0.0} s; {events.Count} events, {events.OfType<PinEvent>().Count(static value => value.Redelivered)} marked as sent again");
         Assert.DoesNotContain(events, static value => value is GapEvent);
         AssertNoChangeTwice(events);
         Assert.All(
