@@ -150,11 +150,14 @@ public sealed class FleetWatchesTests : IAsyncDisposable
         var drain = _watches.DrainAsync();
         Tell("b");
         await _time.PassAsync();
+        var look = await _time.BegunAsync(); // It goes on looking.
         Assert.False(drain.IsCompleted);
 
         call.Answer.SetResult();
+        await _time.BegunAsync(); // The pause after a batch that was taken.
+        _time.Advance(look);
 
-        await _time.PassUntilAsync(drain);
+        await drain.WaitAsync(TestClock.Bound, Token);
         Assert.True(_time.GetUtcNow() - TestClock.Noon < HandOverLimit);
     }
 
