@@ -125,7 +125,15 @@ internal sealed partial class RedisGrainStateScanner(
         var multiplexer = await connection.ConnectAsync();
         var database = multiplexer.GetDatabase().Database;
         List<ReadOnlyMemory<byte>> found = [];
-        foreach (var server in multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
+        var primaries = multiplexer.GetServers().Where(server => !server.IsReplica).ToList();
+
+        // What a primary holds that does not answer must not look as if it were gone.
+        if (primaries.Count == 0 || !primaries.TrueForAll(server => server.IsConnected))
+        {
+            throw new InvalidOperationException("one of its primaries is not connected");
+        }
+
+        foreach (var server in primaries)
         {
             await foreach (var key in server.KeysAsync(database, keys.Pattern, ScanCount))
             {
