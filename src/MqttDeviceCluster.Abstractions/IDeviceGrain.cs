@@ -22,7 +22,9 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// No pins, more than 256, a pin named twice or negative, a mode or state without a name, or a timeout out of range. Nothing was published.
     /// </exception>
     /// <exception cref="DeviceBusyException">The device's command line is full; nothing was published. Try again later.</exception>
-    /// <exception cref="DeviceOfflineException">The broker knows no subscriber for the device; nothing happened.</exception>
+    /// <exception cref="DeviceOfflineException">
+    /// The broker knows no subscriber for the device, or it is known to be offline and <see cref="CommandOptions.WhenOffline"/> says so; nothing happened.
+    /// </exception>
     /// <exception cref="BrokerUnavailableException">The broker is away or refused the command; see its properties.</exception>
     /// <exception cref="DeviceInterruptedException">The silo is stopping, or the link was lost while publishing; try again.</exception>
     /// <exception cref="DeviceTimeoutException">
@@ -45,7 +47,9 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// at most a day, or a timeout out of range. Nothing was published.
     /// </exception>
     /// <exception cref="DeviceBusyException">The device's command line is full; nothing was published. Try again later.</exception>
-    /// <exception cref="DeviceOfflineException">The broker knows no subscriber for the device; nothing happened.</exception>
+    /// <exception cref="DeviceOfflineException">
+    /// The broker knows no subscriber for the device, or it is known to be offline and <see cref="CommandOptions.WhenOffline"/> says so; nothing happened.
+    /// </exception>
     /// <exception cref="BrokerUnavailableException">The broker is away or refused the command; see its properties.</exception>
     /// <exception cref="DeviceInterruptedException">The silo is stopping, or the link was lost while publishing; try again.</exception>
     /// <exception cref="DeviceTimeoutException">
@@ -67,7 +71,9 @@ public interface IDeviceGrain : IGrainWithStringKey
     /// <returns>The updates that answered, one per asked pin.</returns>
     /// <exception cref="ArgumentException">More than 256 pins, a pin named twice or negative, or a timeout out of range.</exception>
     /// <exception cref="DeviceBusyException">The device's command line is full; nothing was published. Try again later.</exception>
-    /// <exception cref="DeviceOfflineException">The broker knows no subscriber for the device.</exception>
+    /// <exception cref="DeviceOfflineException">
+    /// The broker knows no subscriber for the device, or it is known to be offline and <see cref="CommandOptions.WhenOffline"/> says so.
+    /// </exception>
     /// <exception cref="BrokerUnavailableException">The broker is away or refused the command; see its properties.</exception>
     /// <exception cref="DeviceInterruptedException">The silo is stopping, or the link was lost while publishing; try again.</exception>
     /// <exception cref="DeviceTimeoutException">No answer for some of the pins within the timeout; the exception names them.</exception>

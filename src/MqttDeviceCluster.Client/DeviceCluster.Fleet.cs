@@ -46,18 +46,30 @@ internal sealed partial class DeviceCluster
         DeviceFilter? filter = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         filter ??= new();
-        string? continuation = null;
-        do
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var next = ListPageAsync(filter, null, giveUp.Token);
+        try
         {
-            var page = await ListPageAsync(filter, continuation, cancellationToken).ConfigureAwait(false);
-            foreach (var device in page.Devices)
+            while (next is not null)
             {
-                yield return device;
-            }
+                var page = await next.ConfigureAwait(false);
 
-            continuation = page.Continuation;
+                // The next page is on its way while this one is looked at.
+                next = page.Continuation is null ? null : ListPageAsync(filter, page.Continuation, giveUp.Token);
+                foreach (var device in page.Devices)
+                {
+                    yield return device;
+                }
+            }
         }
-        while (continuation is not null);
+        finally
+        {
+            await giveUp.CancelAsync().ConfigureAwait(false);
+            if (next is not null)
+            {
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
     }
 
     public Task<bool> ForgetAsync(string deviceId, CancellationToken cancellationToken = default) => Device(deviceId).ForgetAsync(cancellationToken);
@@ -106,6 +118,7 @@ internal sealed partial class DeviceCluster
             else if (!IsIn(value, snapshot))
             {
                 yield return value;
+                snapshot = value is DeviceForgottenEvent ? new(deviceId, [], null) : snapshot;
             }
         }
     }

@@ -62,7 +62,7 @@ internal sealed partial class DeviceGrain
         }
 
         // Updates that arrive meanwhile wait: what they say must neither be cleared nor be stored with what is forgotten.
-        await _forgetting.Task;
+        await NotForgettingAsync();
         TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _forgetting = done;
         try
@@ -84,7 +84,9 @@ internal sealed partial class DeviceGrain
 
     public async Task NoteSilenceAsync()
     {
-        if (PresenceRules.SilentAt(_state.State, _options.OfflineAfterSilence, _fleet.ListeningSince) is not { } due || due > _time.GetUtcNow())
+        await NotForgettingAsync();
+        if (PresenceRules.SilentAt(_state.State, _options.OfflineAfterSilence, _fleet.ListeningSince) is not { } due
+            || due > _time.GetUtcNow() - _fleet.OutageDetectionTime)
         {
             return;
         }
@@ -94,6 +96,15 @@ internal sealed partial class DeviceGrain
         _version++;
         _news.NotePresence(before, _state.State, due, _version);
         await StoreAsync();
+    }
+
+    /// <summary>Waits while the device is being forgotten. Several may wait, and the first to go on may begin anew.</summary>
+    private async Task NotForgettingAsync()
+    {
+        while (!_forgetting.Task.IsCompleted)
+        {
+            await _forgetting.Task;
+        }
     }
 
     private async Task ClearAsync()

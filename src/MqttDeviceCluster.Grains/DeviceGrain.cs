@@ -33,9 +33,11 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     private readonly TimeProvider _time;
     private readonly ILogger<DeviceGrain> _logger;
     private readonly string _deviceId;
+    private readonly TimeSpan _lastSeenWriteInterval;
     private readonly Waiters _waiters = new();
     private readonly CommandRunner _commands;
     private readonly CancellationTokenSource _deactivating = new();
+    private readonly RecentDeliveries _deliveries = new();
 
     // The version of the state, counted up with every change that must be stored, and the highest one that is.
     private long _version;
@@ -61,6 +63,10 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         _time = time;
         _logger = logger;
         _deviceId = this.GetPrimaryKeyString();
+        // After a crash the stored time is what the silence is counted from.
+        _lastSeenWriteInterval = _options.OfflineAfterSilence / 4 is { } quarter && quarter < _options.LastSeenWriteInterval
+            ? quarter
+            : _options.LastSeenWriteInterval;
         _news = new(_deviceId, fleet.Hub, time);
         _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), time, metrics, logger);
     }
@@ -123,7 +129,11 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         await StoreLastSeenAsync(cancellationToken);
         _news.TellInterrupted();
         _fleet.Active.Remove(_deviceId, _active);
-        await _fleet.DrainAsync(_deviceId);
+        if (_news.WasToldLately)
+        {
+            // The next activation, on another silo, must not be heard before this one.
+            await _fleet.DrainAsync();
+        }
     }
 
     public void Dispose()
@@ -217,12 +227,18 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
     private async Task ApplyLaterAsync(IList<SequentialItem<DeviceMessage>> items)
     {
-        await _forgetting.Task;
+        await NotForgettingAsync();
         await ApplyAsync(items);
     }
 
     private Task ApplyAsync(IList<SequentialItem<DeviceMessage>> items)
     {
+        if (_deliveries.IsRepeated(items))
+        {
+            // It was applied, and its call failed later: only its write may be missing.
+            return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
+        }
+
         foreach (var item in items)
         {
             switch (item.Item)
@@ -303,7 +319,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     }
 
     private bool IsLastSeenDue(DateTimeOffset? lastSeen) =>
-        lastSeen is not null && (_storedLastSeen is null || lastSeen - _storedLastSeen >= _options.LastSeenWriteInterval);
+        lastSeen is not null && (_storedLastSeen is null || lastSeen - _storedLastSeen >= _lastSeenWriteInterval);
 
     /// <summary>Stores the state. Calls that overlap are joined into one write by Orleans, as long as they pass no token.</summary>
     private async Task StoreAsync()

@@ -12,7 +12,7 @@ public sealed record PinEvent(string DeviceId, [property: Id(0)] PinUpdate Updat
 {
     /// <summary>
     /// Gets whether the broker had marked the message as sent again, as it does after a lost connection or silo: it may be one that was told before, from a
-    /// device that numbers nothing. What such messages in a row come to is told once.
+    /// device that numbers nothing. What several such messages, delivered together, come to is told once.
     /// </summary>
     [Id(2)]
     public bool Redelivered { get; init; }

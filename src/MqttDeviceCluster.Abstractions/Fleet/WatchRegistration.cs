@@ -8,4 +8,9 @@ namespace MqttDeviceCluster.Fleet;
 public sealed record WatchRegistration(
     [property: Id(0)] Guid WatchId,
     [property: Id(1)] IFleetObserver Observer,
-    [property: Id(2)] WatchOptions Options);
+    [property: Id(2)] WatchOptions Options)
+{
+    /// <summary>Gets whether the watch began before: a silo that does not know it begins with a gap.</summary>
+    [Id(3)]
+    public bool IsRenewal { get; init; }
+}

@@ -86,7 +86,7 @@ internal sealed partial class FleetWatcher : IFleetObserver, IAsyncDisposable
         {
             try
             {
-                var receipt = await _grains.GetGrain<IFleetGrain>(0).WatchAsync(_registration).WaitAsync(_stopping.Token).ConfigureAwait(false);
+                var receipt = await _grains.GetGrain<IFleetGrain>(0).WatchAsync(_registration with { IsRenewal = _started.Task.IsCompleted }).WaitAsync(_stopping.Token).ConfigureAwait(false);
                 lock (_lock)
                 {
                     _sources.Take(receipt);

@@ -13,11 +13,14 @@ internal sealed class DeviceFleet(FleetHub hub, ActiveDevices active, FleetIntak
     /// <inheritdoc cref="FleetIntake.ListeningSince"/>
     public DateTimeOffset? ListeningSince => intake.ListeningSince;
 
+    /// <inheritdoc cref="IDeviceIntake.OutageDetectionTime"/>
+    public TimeSpan OutageDetectionTime => intake.OutageDetectionTime;
+
     /// <summary>Watches one device on this silo.</summary>
     public LocalWatch Watch(string deviceId, PinFilter? filter, long after) => new(hub, new() { DeviceId = deviceId, Pins = filter }, after);
 
     /// <summary>Waits, not for long, until those who watch the device have its news: the next silo's must not come before it.</summary>
-    public Task DrainAsync(string deviceId) => hub.IsWatched(deviceId) ? watches.DrainAsync() : Task.CompletedTask;
+    public Task DrainAsync() => watches.DrainAsync();
 }
 
 /// <summary>A watch over one device by a reader on the same silo.</summary>

@@ -7,14 +7,24 @@ namespace MqttDeviceCluster;
 /// that comes again changes nothing.
 /// </summary>
 /// <remarks>
-/// Messages that the broker marked as sent again are told by what they come to together: a repetition of "high, low" after a lost silo would else look
-/// like a pulse that never was.
+/// Messages of one delivery that the broker marked as sent again are told by what they come to together: a repetition of "high, low" after a lost silo
+/// would else look like a pulse that never was.
 /// </remarks>
 internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider time)
 {
+    /// <summary>How much news may wait for its write. A store that fails holds the updates back that are acknowledged, and no others.</summary>
+    private const int MaxUntold = 1024;
+
+    private static readonly TimeSpan Lately = TimeSpan.FromSeconds(30);
+
     private readonly Queue<(DeviceEvent Event, long Version)> _untold = new();
+    private long _toldAt;
+    private bool _wasTold;
     private DeviceState? _beforeRepetition;
     private DateTimeOffset _repeatedAt;
+
+    /// <summary>Gets whether something was told that may still be on its way.</summary>
+    public bool WasToldLately => _wasTold && time.GetElapsedTime(_toldAt) < Lately;
 
     /// <summary>Notes what a message changed, if anybody watches.</summary>
     /// <param name="message">The message.</param>
@@ -100,6 +110,7 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
         while (_untold.TryPeek(out var news) && news.Version <= storedVersion)
         {
             _untold.Dequeue();
+            (_wasTold, _toldAt) = (true, time.GetTimestamp());
             hub.Tell(news.Event, news.Version);
         }
     }
@@ -114,7 +125,7 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     /// <summary>Tells that the activation ends with news that may be stored or not, and that nobody will tell.</summary>
     public void TellInterrupted()
     {
-        if (_untold.Count > 0 || _beforeRepetition is not null)
+        if (_untold.Count > 0)
         {
             Clear();
             hub.Tell(new GapEvent(deviceId, time.GetUtcNow(), GapReason.DeviceInterrupted));
@@ -127,7 +138,15 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
         _beforeRepetition = null;
     }
 
-    private void Add(DeviceEvent value, long version) => _untold.Enqueue((value, version));
+    private void Add(DeviceEvent value, long version)
+    {
+        if (_untold.Count >= MaxUntold)
+        {
+            TellInterrupted();
+        }
+
+        _untold.Enqueue((value, version));
+    }
 
     private static bool TryFind(System.Collections.Immutable.ImmutableArray<DevicePin> pins, int number, out (int? Mode, int? State) found)
     {

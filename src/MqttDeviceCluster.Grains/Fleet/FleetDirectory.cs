@@ -94,7 +94,7 @@ internal sealed partial class FleetDirectory(
     private async Task<(IEnumerable<DeviceSnapshot> Devices, string? Continuation)> ReadActiveAsync(string? idPrefix, string? after, int max)
     {
         var (active, _) = await AskAsync(peer => peer.GetActiveAfterAsync(after, idPrefix, max));
-        var devices = active.DistinctBy(static device => device.DeviceId).OrderBy(static device => device.DeviceId, StringComparer.Ordinal).Take(max).ToList();
+        var devices = active.OrderByDescending(static device => device.LastSeen).DistinctBy(static device => device.DeviceId).OrderBy(static device => device.DeviceId, StringComparer.Ordinal).Take(max).ToList();
         return (devices, devices.Count < max ? null : devices[^1].DeviceId);
     }
 

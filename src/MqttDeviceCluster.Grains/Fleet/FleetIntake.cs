@@ -48,6 +48,9 @@ internal sealed class FleetIntake
         }
     }
 
+    /// <inheritdoc cref="IDeviceIntake.OutageDetectionTime"/>
+    public TimeSpan OutageDetectionTime => _own?.OutageDetectionTime ?? TimeSpan.Zero;
+
     /// <summary>Gets whether this silo has something to tell the others.</summary>
     public bool IsHere => _own?.IsHere == true;
 

@@ -5,8 +5,8 @@ using MqttDeviceCluster.Fleet;
 namespace MqttDeviceCluster;
 
 /// <summary>
-/// Keeps every silo informed: of the watches, so that each tells its own news; of silos that were lost, so that watchers hear of it; and of who listens to the devices. One
-/// loop per silo, from the silo's start to its end.
+/// Keeps every silo informed: of the watches, so that each tells its own news; of silos that were lost, so that watchers hear of it; and of who listens to the devices. It
+/// runs from the silo's start to its end.
 /// </summary>
 internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycle>, IAsyncDisposable
 {
@@ -100,7 +100,9 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         using (ExecutionContext.SuppressFlow())
         {
             _runs = Task.WhenAll(
-                Task.Run(() => KeepUpAsync(FollowAsync), CancellationToken.None), Task.Run(() => KeepUpAsync(TickAsync), CancellationToken.None));
+                Task.Run(() => KeepUpAsync(FollowAsync), CancellationToken.None),
+                Task.Run(() => KeepUpAsync(TickAsync), CancellationToken.None),
+                Task.Run(() => KeepUpAsync(SweepAsync), CancellationToken.None));
         }
 
         return Task.CompletedTask;
@@ -166,13 +168,15 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     /// <summary>Tells silos that were not there before of the watches, and hears of theirs: one of the two was first.</summary>
     private async Task InformNewcomersAsync()
     {
-        foreach (var silo in ActiveSilos.Where(silo => !silo.Equals(_local)).ToArray())
+        await Task.WhenAll(ActiveSilos.Where(silo => !silo.Equals(_local)).Select(InformAsync));
+
+        async Task InformAsync(SiloAddress silo)
         {
             lock (_informed)
             {
                 if (!_informed.Add(silo))
                 {
-                    continue;
+                    return;
                 }
             }
 
@@ -223,7 +227,15 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
                     return this;
                 })));
             }
+        }
+    }
 
+    // Beside the others: a fleet that falls silent all at once takes its time.
+    private async Task SweepAsync()
+    {
+        using PeriodicTimer timer = new(Interval, _time);
+        while (await timer.WaitForNextTickAsync(_stopping.Token))
+        {
             await _silence.RunAsync(_stopping.Token);
         }
     }

@@ -6,7 +6,7 @@ using MqttDeviceCluster.Fleet;
 namespace MqttDeviceCluster;
 
 /// <summary>The watches that this silo tells its news to. Thread-safe.</summary>
-internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimeProvider time, ILogger<FleetWatches> logger)
+internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, SiloStopping stopping, TimeProvider time, ILogger<FleetWatches> logger)
 {
     /// <summary>How long a device that ends here waits for its last news to be taken, so that its next silo's news cannot come before it.</summary>
     private static readonly TimeSpan HandOverLimit = TimeSpan.FromSeconds(1);
@@ -17,7 +17,8 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
     /// <summary>Gets or sets how a batch goes by way of another silo. Set once, before the first watch; without it, it does not.</summary>
     public Func<Guid, WatchBatch, Task<bool>> Relay { get; set; } = static (_, _) => Task.FromResult(false);
 
-    public ImmutableArray<WatchRegistration> Registrations => [.. _pumps.Values.Select(static pump => pump.Registration)];
+    /// <summary>Gets the watches as another silo may begin them.</summary>
+    public ImmutableArray<WatchRegistration> Registrations => [.. _pumps.Values.Select(static pump => pump.Registration with { IsRenewal = false })];
 
     public bool Knows(Guid watchId) => _pumps.ContainsKey(watchId);
 
@@ -36,13 +37,18 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, TimePro
 
             WatchSubscription subscription = new(registration.Options);
             hub.Add(subscription);
-            if (isLate && hub.HasNews)
+            if (registration.IsRenewal)
+            {
+                // The watcher believes that it is watched for, and here nobody knew: what it relied on is gone.
+                subscription.Offer(new GapEvent(null, time.GetUtcNow(), GapReason.Reconnected), long.MaxValue);
+            }
+            else if (isLate && hub.HasNews)
             {
                 // Asked after it was added: what came in between it has heard, and what came before it is known to have missed.
                 subscription.Offer(new GapEvent(null, time.GetUtcNow(), GapReason.SiloJoined), long.MaxValue);
             }
 
-            WatchPump pump = new(registration, subscription, silo.SiloAddress.ToParsableString(), (watchId, batch) => Relay(watchId, batch), time, logger);
+            WatchPump pump = new(registration, subscription, silo.SiloAddress.ToParsableString(), (watchId, batch) => Relay(watchId, batch), time, logger, stopping.Token);
             _pumps[registration.WatchId] = pump;
             return pump.Source;
         }

@@ -11,4 +11,9 @@ public interface IDeviceIntake
 
     /// <summary>Gets since when it listens without a break (UTC), or <see langword="null"/> while it does not.</summary>
     DateTimeOffset? ListeningSince { get; }
+
+    /// <summary>
+    /// Gets how long it may take to notice that it no longer listens: a device's silence is only believed when that much more has passed. The same on every silo.
+    /// </summary>
+    TimeSpan OutageDetectionTime { get; }
 }

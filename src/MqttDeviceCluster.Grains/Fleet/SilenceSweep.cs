@@ -89,7 +89,7 @@ internal sealed partial class SilenceSweep(
             }
         });
 
-    private bool IsDue(DeviceState state, TimeSpan limit, DateTimeOffset now) => PresenceRules.SilentAt(state, limit, intake.ListeningSince) <= now;
+    private bool IsDue(DeviceState state, TimeSpan limit, DateTimeOffset now) => PresenceRules.SilentAt(state, limit, intake.ListeningSince) <= now - intake.OutageDetectionTime;
 
     private bool IsFirst() => membership.CurrentSnapshot.Members.Values
         .Where(static member => member.Status == SiloStatus.Active)

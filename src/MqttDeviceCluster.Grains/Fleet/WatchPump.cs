@@ -20,6 +20,7 @@ internal sealed partial class WatchPump : IAsyncDisposable
     private readonly IFleetObserver _observer;
     private readonly WatchSource _source;
     private readonly Func<Guid, WatchBatch, Task<bool>> _relay;
+    private readonly CancellationToken _siloStopping;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
@@ -32,13 +33,21 @@ internal sealed partial class WatchPump : IAsyncDisposable
     /// <param name="relay">Sends a batch by way of another silo, and returns whether that worked.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">The log.</param>
+    /// <param name="siloStopping">Cancelled when this silo begins to stop.</param>
     public WatchPump(
-        WatchRegistration registration, WatchSubscription subscription, string silo, Func<Guid, WatchBatch, Task<bool>> relay, TimeProvider time, ILogger logger)
+        WatchRegistration registration,
+        WatchSubscription subscription,
+        string silo,
+        Func<Guid, WatchBatch, Task<bool>> relay,
+        TimeProvider time,
+        ILogger logger,
+        CancellationToken siloStopping)
     {
         _subscription = subscription;
         _observer = registration.Observer;
         _source = new(silo, subscription.Id);
         _relay = relay;
+        _siloStopping = siloStopping;
         _time = time;
         _logger = logger;
         WatchId = registration.WatchId;
@@ -48,7 +57,7 @@ internal sealed partial class WatchPump : IAsyncDisposable
         // On the thread pool and without the caller's context: it outlives the call that began it.
         using (ExecutionContext.SuppressFlow())
         {
-            _run = Task.Run(RunAsync);
+            _run = Task.Run(RunAsync, CancellationToken.None);
         }
     }
 
@@ -104,24 +113,43 @@ internal sealed partial class WatchPump : IAsyncDisposable
     {
         for (var delay = TimeSpan.FromMilliseconds(100); ; delay = delay * 2 < MaxRetryDelay ? delay * 2 : MaxRetryDelay)
         {
-            try
+            // A silo that stops has told its clients to leave it, hears no more answers of theirs, and cannot look up where they went: the others know.
+            if (_siloStopping.IsCancellationRequested && await _relay(WatchId, batch).WaitAsync(_stopping.Token))
             {
-                await _observer.OnEventsAsync(batch).WaitAsync(_stopping.Token);
                 return;
             }
-            catch (Exception exception) when (exception is not OperationCanceledException || !_stopping.IsCancellationRequested)
+
+            if (await TrySendAsync(batch))
             {
-                // Whatever it was, the watcher may be reached again before its lease ends; if it is not, the lease ends this.
-                LogNotSent(exception, WatchId, batch.First);
+                return;
+            }
 
-                // A silo that stops has told its clients to leave it, and cannot look up where they went: the others know.
-                if (await _relay(WatchId, batch).WaitAsync(_stopping.Token))
-                {
-                    return;
-                }
-
+            if (!_siloStopping.IsCancellationRequested)
+            {
                 await Task.Delay(delay, _time, _stopping.Token);
             }
+            else if (delay > TimeSpan.FromMilliseconds(100))
+            {
+                // Neither way works, and there is no other: not as fast as it goes.
+                await Task.Delay(TimeSpan.FromMilliseconds(100), _time, _stopping.Token);
+            }
+        }
+    }
+
+    private async Task<bool> TrySendAsync(WatchBatch batch)
+    {
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        await using var stop = _siloStopping.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), giveUp);
+        try
+        {
+            await _observer.OnEventsAsync(batch).WaitAsync(_siloStopping.IsCancellationRequested ? _stopping.Token : giveUp.Token);
+            return true;
+        }
+        catch (Exception exception) when (!_stopping.IsCancellationRequested)
+        {
+            // Whatever it was, the watcher may be reached again before its lease ends; if it is not, the lease ends this.
+            LogNotSent(exception, WatchId, batch.First);
+            return false;
         }
     }
 

@@ -21,7 +21,8 @@ internal static class PresenceRules
             return next;
         }
 
-        if (update is { Boot: { } boot, Seq: not null })
+        // One that is sent again may be from before the device's last restart.
+        if (update is { Boot: { } boot, Seq: not null } && !(update.Redelivered && boot < next.RunningBoot))
         {
             next = Runs(next, boot);
         }

@@ -83,7 +83,7 @@ public sealed class PresenceTests(ITestOutputHelper output)
     public async Task Silence_OfADeviceWithoutStatus_TakesItOfflineAndTrafficBringsItBack()
     {
         // d1 and d2 fall silent, d3 goes on, and d4 has a status: its silence says nothing.
-        await using var system = await FleetSystem.StartAsync(silos: 1, "--Devices:OfflineAfterSilence=00:00:02");
+        await using var system = await FleetSystem.StartAsync(silos: 1, "--Devices:OfflineAfterSilence=00:00:02", "--Mqtt:KeepAlive=00:00:01");
         var cluster = await system.ConnectAsync();
         await using var watch = await WatchLog.StartAsync(token => cluster.WatchAsync(cancellationToken: token));
         using var publisher = await RawClient.ConnectAsync(system.Broker);

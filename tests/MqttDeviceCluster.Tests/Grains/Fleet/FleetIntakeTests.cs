@@ -70,6 +70,8 @@ public sealed class FleetIntakeTests
 
     private sealed class OwnIntake : IDeviceIntake
     {
+        public TimeSpan OutageDetectionTime { get; init; }
+
         public bool IsHere { get; set; }
 
         public DateTimeOffset? ListeningSince { get; set; }

@@ -11,9 +11,10 @@ public sealed class FleetWatchesTests : IAsyncDisposable
     private readonly FleetHub _hub = new();
     private readonly FakeSilos _silos = new();
     private readonly FakeObserver _observer = new();
+    private readonly SiloStopping _stopping = new();
     private readonly FleetWatches _watches;
 
-    public FleetWatchesTests() => _watches = new(_hub, _silos, _time, NullLogger<FleetWatches>.Instance);
+    public FleetWatchesTests() => _watches = new(_hub, _silos, _stopping, _time, NullLogger<FleetWatches>.Instance);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -181,6 +181,8 @@ public sealed class SilenceSweepTests
 
     private sealed class Deaf : IDeviceIntake
     {
+        public TimeSpan OutageDetectionTime { get; init; }
+
         public bool IsHere => true;
 
         public DateTimeOffset? ListeningSince => null;

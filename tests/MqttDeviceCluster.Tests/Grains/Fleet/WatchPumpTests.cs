@@ -8,11 +8,12 @@ public sealed class WatchPumpTests : IAsyncDisposable
     private readonly TimerClock _time = new();
     private readonly FakeObserver _observer = new();
     private readonly WatchSubscription _subscription = new(new());
+    private readonly CancellationTokenSource _siloStopping = new();
     private readonly WatchPump _pump;
     private bool _disposed;
 
     public WatchPumpTests() =>
-        _pump = new(new(Guid.NewGuid(), _observer, _subscription.Options), _subscription, "silo", RelayAsync, _time, NullLogger.Instance);
+        _pump = new(new(Guid.NewGuid(), _observer, _subscription.Options), _subscription, "silo", RelayAsync, _time, NullLogger.Instance, _siloStopping.Token);
 
     /// <summary>Gets or sets what a batch that goes by way of another silo comes to.</summary>
     private Func<WatchBatch, bool> Relay { get; set; } = static _ => false;
@@ -101,6 +102,33 @@ public sealed class WatchPumpTests : IAsyncDisposable
         Assert.Same(first.Batch, Assert.Single(relayed));
         Assert.Equal(["b"], Devices(second));
         Assert.Equal(1, _subscription.Delivered);
+    }
+
+    [Fact]
+    public async Task Run_SiloBeginsToStop_WhatIsOnItsWayGoesByTheOtherSiloAtOnce()
+    {
+        List<WatchBatch> relayed = [];
+        TaskCompletionSource both = new();
+        Relay = batch =>
+        {
+            relayed.Add(batch);
+            if (relayed.Count == 2)
+            {
+                both.SetResult();
+            }
+
+            return true;
+        };
+        Offer("a");
+        var unanswered = await _observer.NextAsync();
+        Offer("b");
+        await _siloStopping.CancelAsync();
+        await _time.PassAsync();
+
+        await both.Task.WaitAsync(TestClock.Bound, Token);
+        Assert.Same(unanswered.Batch, relayed[0]);
+        Assert.Equal(["b"], relayed[1].Events.Select(static value => value.DeviceId));
+        Assert.False(_observer.HasCall);
     }
 
     [Fact]
