@@ -5,7 +5,6 @@ using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
 using Npgsql;
 using Orleans.Configuration;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.IntegrationTests.Silo;
 

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Options;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Storage.PostgreSql;
 using Orleans.Configuration;
-using Orleans.Runtime;
 using Orleans.Runtime.Membership;
 using Orleans.Runtime.MembershipService;
 

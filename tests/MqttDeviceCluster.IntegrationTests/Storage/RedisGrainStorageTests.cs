@@ -5,7 +5,6 @@ using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Tests.Storage;
 using Orleans.Configuration;
-using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Storage;
 using StackExchange.Redis;

@@ -4,7 +4,6 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using MqttDeviceCluster.Storage;
-using Orleans.Storage;
 using static MqttDeviceCluster.Tests.Storage.TestStore;
 
 namespace MqttDeviceCluster.Tests.Storage;

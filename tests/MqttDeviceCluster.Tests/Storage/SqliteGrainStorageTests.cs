@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Storage;
 using Orleans.Serialization;
-using Orleans.Storage;
 using static MqttDeviceCluster.Tests.Storage.OpenStore;
 
 namespace MqttDeviceCluster.Tests.Storage;

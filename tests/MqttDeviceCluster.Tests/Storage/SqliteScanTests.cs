@@ -1,7 +1,6 @@
 using Microsoft.Data.Sqlite;
 using MqttDeviceCluster.Storage.GroupCommit;
 using MqttDeviceCluster.Storage.Sqlite;
-using static MqttDeviceCluster.Tests.Storage.OpenStore;
 
 namespace MqttDeviceCluster.Tests.Storage;
 

@@ -3,7 +3,6 @@ using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Storage;
-using Orleans.Storage;
 using static MqttDeviceCluster.Tests.Storage.OpenStore;
 
 namespace MqttDeviceCluster.Tests.Storage;
