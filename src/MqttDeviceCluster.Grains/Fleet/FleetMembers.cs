@@ -115,9 +115,14 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
             await Task.Delay(TimeSpan.FromMilliseconds(10), _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(LeaveLimit);
-        await _watches.LeaveAsync(limit.Token);
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(LeaveLimit);
+            await _watches.LeaveAsync(limit.Token);
+        }
+
+        // Torn down in a hurry it says nothing: those who watch must take it for lost, since some devices may have had news.
         await _stopping.CancelAsync();
     }
 

@@ -136,6 +136,10 @@ internal sealed class FleetSystem : IAsyncDisposable
             "--Orleans:Clustering:ProviderType=Development",
             string.Create(CultureInfo.InvariantCulture, $"--Orleans:Clustering:PrimarySiloEndPoint=127.0.0.1:{port}"),
             "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1",
+
+            // One file for both: allowed when it is asked for by name.
+            "--Orleans:GrainStorage:Default:ProviderType=Sqlite",
+            $"--Orleans:GrainStorage:Default:DataSource={Path.Combine(broker.DirectoryPath, "data", "devices.db")}",
             "--Dashboard:Enabled=false",
             .. arguments,
         ],

@@ -84,27 +84,6 @@ public sealed class WatchPumpTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Run_WatcherFailsButAnotherSiloReachesIt_GoesOnWithTheNextBatch()
-    {
-        List<WatchBatch> relayed = [];
-        Relay = batch =>
-        {
-            relayed.Add(batch);
-            return true;
-        };
-        Offer("a");
-        var first = await _observer.NextAsync();
-        Offer("b");
-        first.Answer.SetException(new OperationCanceledException());
-        await _time.PassAsync();
-        var second = await _observer.NextAsync();
-
-        Assert.Same(first.Batch, Assert.Single(relayed));
-        Assert.Equal(["b"], Devices(second));
-        Assert.Equal(1, _subscription.Delivered);
-    }
-
-    [Fact]
     public async Task Run_SiloBeginsToStop_WhatIsOnItsWayGoesByTheOtherSiloAtOnce()
     {
         List<WatchBatch> relayed = [];
