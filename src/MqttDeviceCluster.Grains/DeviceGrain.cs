@@ -256,7 +256,6 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             }
         }
 
-        _news.EndRepetition(_state.State, _version);
         _news.Tell(_storedVersion);
 
         // Also for updates that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.

@@ -11,8 +11,8 @@ public sealed record PinEvent(string DeviceId, [property: Id(0)] PinUpdate Updat
     : DeviceEvent(DeviceId, Update.ReceivedAt)
 {
     /// <summary>
-    /// Gets whether the broker had marked the message as sent again, as it does after a lost connection or silo: it may be one that was told before, from a
-    /// device that numbers nothing. What several such messages, delivered together, come to is told once.
+    /// Gets whether the broker had marked the message as sent again, as it does after a lost connection or silo. From a device that numbers nothing it may be one that was
+    /// told before, and then newer ones follow; a numbered repetition is never told.
     /// </summary>
     [Id(2)]
     public bool Redelivered { get; init; }

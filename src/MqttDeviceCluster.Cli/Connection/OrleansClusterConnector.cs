@@ -10,7 +10,7 @@ namespace MqttDeviceCluster.Cli.Connection;
 /// <summary>Connects an Orleans client, and finds out within seconds when there is nothing to connect to.</summary>
 internal sealed class OrleansClusterConnector : IClusterConnector
 {
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>How soon a gateway that was lost is tried again; Orleans' own minute is long for someone who looks on.</summary>

@@ -62,6 +62,11 @@ internal static class JsonDocuments
                 WriteNumber(json, "mode", (int?)pin.Update.Mode);
                 WriteNumber(json, "state", (int?)pin.Update.State);
                 json.WriteBoolean("changed", pin.Changed);
+                if (pin.Redelivered)
+                {
+                    json.WriteBoolean("redelivered", true);
+                }
+
                 break;
             case PresenceEvent presence:
                 WritePresence(json, presence.Presence);

@@ -7,8 +7,7 @@ namespace MqttDeviceCluster;
 /// that comes again changes nothing.
 /// </summary>
 /// <remarks>
-/// Messages of one delivery that the broker marked as sent again are told by what they come to together: a repetition of "high, low" after a lost silo
-/// would else look like a pulse that never was.
+/// A message that the broker marked as sent again may be a repetition of an older one or the first that is heard of it: its changes are told, with that mark.
 /// </remarks>
 internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider time)
 {
@@ -20,8 +19,6 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     private readonly Queue<(DeviceEvent Event, long Version)> _untold = new();
     private long _toldAt;
     private bool _wasTold;
-    private DeviceState? _beforeRepetition;
-    private DateTimeOffset _repeatedAt;
 
     /// <summary>Gets whether something was told that may still be on its way.</summary>
     public bool WasToldLately => _wasTold && time.GetElapsedTime(_toldAt) < Lately;
@@ -36,18 +33,9 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     {
         if (!hub.IsWatched(deviceId))
         {
-            _beforeRepetition = null;
             return;
         }
 
-        if (message.Redelivered && before.FirstSeen is not null)
-        {
-            _beforeRepetition ??= before;
-            _repeatedAt = message.ReceivedAt;
-            return;
-        }
-
-        EndRepetition(before, version);
         if (before.FirstSeen is null)
         {
             Add(new DeviceAddedEvent(deviceId, message.ReceivedAt), version);
@@ -85,25 +73,6 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
         }
     }
 
-    /// <summary>Ends a row of repeated messages: what they came to is news.</summary>
-    public void EndRepetition(DeviceState state, long version)
-    {
-        if (_beforeRepetition is not { } before)
-        {
-            return;
-        }
-
-        _beforeRepetition = null;
-        NotePresence(before, state, _repeatedAt, version);
-        foreach (var pin in state.Pins)
-        {
-            if (!TryFind(before.Pins, pin.Pin, out var old) || old.Mode != pin.Mode || old.State != pin.State)
-            {
-                Add(new PinEvent(deviceId, pin.ToUpdate(), Changed: true) { Redelivered = true }, version);
-            }
-        }
-    }
-
     /// <summary>Tells what is stored.</summary>
     public void Tell(long storedVersion)
     {
@@ -118,7 +87,7 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     /// <summary>Tells that the device was forgotten, in place of what was not told yet.</summary>
     public void TellForgotten()
     {
-        Clear();
+        _untold.Clear();
         hub.Tell(new DeviceForgottenEvent(deviceId, time.GetUtcNow()));
     }
 
@@ -127,15 +96,9 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     {
         if (_untold.Count > 0)
         {
-            Clear();
+            _untold.Clear();
             hub.Tell(new GapEvent(deviceId, time.GetUtcNow(), GapReason.DeviceInterrupted));
         }
-    }
-
-    private void Clear()
-    {
-        _untold.Clear();
-        _beforeRepetition = null;
     }
 
     private void Add(DeviceEvent value, long version)

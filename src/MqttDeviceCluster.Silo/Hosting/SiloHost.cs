@@ -16,6 +16,8 @@ internal static class SiloHost
         ["Logging:LogLevel:Microsoft"] = "Warning",
         ["Logging:LogLevel:System"] = "Warning",
         ["Logging:LogLevel:Orleans"] = "Warning",
+        // Orleans' base class tells of each start, stop and change of its range.
+        ["Logging:LogLevel:MqttDeviceCluster.FleetService"] = "Warning",
         // Its "check thread has not completed" right after the start counts from the machine's boot: a false alarm of 10.4.2.
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.
