@@ -66,7 +66,7 @@ internal static class Mdc
         var common = new CommonOptions();
         var root = new RootCommand(
             """
-            mdc: configure, set, ask, show, list, watch, wait for and simulate the pins of MQTT devices.
+            mdc: configure, set, ask, show, list, watch, wait for, check and simulate the pins of MQTT devices.
 
             Examples:
               mdc config 544B3B144B8C 13=output:high 14=output
@@ -87,6 +87,7 @@ internal static class Mdc
             new ListCommand(environment, common),
             new WatchCommand(environment, common),
             new ForgetCommand(environment, common),
+            new CheckCommand(environment, common),
             new SimulateCommand(environment, common),
         };
         var help = root.Options.OfType<HelpOption>().Single();

@@ -31,6 +31,8 @@ internal static class SiloComposition
             services.AddHostedService<EmbeddedBrokerService>();
         }
 
+        // It goes on beside the start of Orleans, and is over, with a broker that is there, before anyone can call.
+        services.AddHostedService<RetainedCommandCheck>();
         builder.UseOrleans(silo => AddOrleans(silo, builder.Configuration, settings));
         services.AddDeviceCluster();
         services.AddFleetPage(settings);

@@ -46,6 +46,16 @@ internal static class Parsers
     public static DefaultedOption<T?> OptionalWord<T>(string name, string description, params (string Word, T? Value)[] words) =>
         OneOf(name, description, words, default);
 
+    public static DefaultedOption<Uri> Broker() => Of(
+        "--broker",
+        "URL",
+        "The broker: mqtt://user:password@host:1883, mqtts://, ws:// or wss://. Default mqtt://127.0.0.1:1883.",
+        text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Scheme: "mqtt" or "mqtts" or "ws" or "wss", Host.Length: > 0 }
+            ? uri
+            : throw new BadInputException(
+                $"'{PinSpecs.Shorten(text)}' is not the address of a broker: give mqtt://HOST:PORT (or mqtts, ws, wss), such as mqtt://127.0.0.1:1883"),
+        new Uri("mqtt://127.0.0.1:1883"));
+
     private static DefaultedOption<T> OneOf<T>(string name, string description, (string Word, T Value)[] words, T defaultValue)
     {
         var form = string.Join('|', words.Select(word => word.Word));
@@ -58,6 +68,8 @@ internal static class Parsers
                 : throw new BadInputException($"'{PinSpecs.Shorten(text)}' is not one of {form}"),
             defaultValue);
     }
+
+    public static Option<string> File(string name, string description) => new(name) { HelpName = "FILE", Description = description };
 
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description, Arity = ArgumentArity.Zero };
 }

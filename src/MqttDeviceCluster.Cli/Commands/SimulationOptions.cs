@@ -9,8 +9,7 @@ internal sealed class SimulationOptions
 {
     private static readonly TimeSpan MaxDelay = TimeSpan.FromHours(1);
 
-    private readonly DefaultedOption<Uri> _broker = Parsers.Of(
-        "--broker", "URL", "The broker: mqtt://user:password@host:1883, mqtts://, ws:// or wss://. Default mqtt://127.0.0.1:1883.", Broker, new Uri("mqtt://127.0.0.1:1883"));
+    private readonly DefaultedOption<Uri> _broker = Parsers.Broker();
 
     private readonly DefaultedOption<int> _devices = Parsers.Number("--devices", "N", "How many devices.", 1, 1, 1_000_000);
 
@@ -134,10 +133,4 @@ internal sealed class SimulationOptions
             Reconnect = ReconnectPolicy.OnceConnected,
         };
     }
-
-    private static Uri Broker(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Scheme: "mqtt" or "mqtts" or "ws" or "wss", Host.Length: > 0 }
-            ? uri
-            : throw new BadInputException(
-                $"'{PinSpecs.Shorten(text)}' is not the address of a broker: give mqtt://HOST:PORT (or mqtts, ws, wss), such as mqtt://127.0.0.1:1883");
 }

@@ -1,6 +1,7 @@
 using MqttDeviceCluster.Cli.Connection;
 using MqttDeviceCluster.Cli.Parsing;
 using MqttDeviceCluster.Simulator;
+using MqttDeviceCluster.Streaming.Mqtt;
 using Orleans.Runtime.Messaging;
 
 namespace MqttDeviceCluster.Cli.Output;
@@ -20,6 +21,8 @@ internal sealed record Failure(int ExitCode, string Error, string Message)
         DeviceOfflineException => new(Cli.ExitCode.Unreachable, "offline", exception.Message),
         BrokerUnavailableException broker => new(
             Cli.ExitCode.Unreachable, broker.Refused ? "broker-refused" : "broker-away", exception.Message),
+        MqttBrokerException broker => new(Cli.ExitCode.Unreachable, broker.NeedsAttention ? "broker-refused" : "broker-away", exception.Message),
+        FormatException => new(Cli.ExitCode.BadInput, "bad-input", exception.Message),
         SimulatorConnectionException => new(Cli.ExitCode.Unreachable, "broker-away", exception.Message),
         NoClusterException => new(Cli.ExitCode.NoCluster, "no-cluster", exception.Message),
         SiloUnavailableException or ConnectionFailedException or ClientNotAvailableException => new(

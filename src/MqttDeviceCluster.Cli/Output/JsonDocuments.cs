@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using MqttDeviceCluster.Streaming.Mqtt;
 
 namespace MqttDeviceCluster.Cli.Output;
 
@@ -84,6 +85,22 @@ internal static class JsonDocuments
         json.WriteNumber("devices", devices);
         json.WriteString("firstId", firstId);
         json.WriteString("lastId", lastId);
+    });
+
+    public static string Retained(string broker, MqttRetainedReport found, MqttRetainedClearing? clearing) => Write(json =>
+    {
+        json.WriteString("broker", broker);
+        json.WriteNumber("retained", found.Count);
+        json.WriteBoolean("complete", found.IsComplete);
+        json.WriteStartArray("topics");
+        foreach (var topic in found.Topics)
+        {
+            json.WriteStringValue(topic);
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("cleared", clearing?.Cleared ?? 0);
+        json.WriteNumber("left", clearing?.Left.Count ?? found.Count);
     });
 
     public static string Error(string error, string message) => Write(json =>

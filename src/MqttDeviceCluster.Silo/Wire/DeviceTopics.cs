@@ -13,6 +13,9 @@ internal static class DeviceTopics
 
     public const string Get = "device/{key}/pin/get";
 
+    /// <summary>Gets the topics that devices act on.</summary>
+    public static IReadOnlyList<string> Commands { get; } = [Config, Set, Get];
+
     /// <summary>Returns the topic that <paramref name="deviceId"/> answers on.</summary>
     public static string UpdateOf(string deviceId) => string.Concat("device/", deviceId, "/pin/update");
 }

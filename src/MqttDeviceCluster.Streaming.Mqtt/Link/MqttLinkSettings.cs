@@ -26,6 +26,18 @@ internal sealed record MqttLinkSettings
     /// <summary>Gets how long name resolution, TCP, TLS and CONNACK may take together.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Gets the settings that every connection of a provider shares.</summary>
+    public static MqttLinkSettings Create(MqttStreamOptions options, MqttConnectionString broker, string clientId) => new()
+    {
+        Broker = broker,
+        ClientId = clientId,
+        UserName = options.UserName ?? broker.UserName,
+        Password = options.Password ?? broker.Password,
+        CertificateAuthorityFile = options.CertificateAuthorityFile,
+        KeepAlive = options.KeepAlive,
+        ConnectTimeout = options.ConnectTimeout,
+    };
+
     /// <summary>Returns what may be logged: a record would print its password.</summary>
     public override string ToString() => $"{Broker} as {ClientId}";
 }

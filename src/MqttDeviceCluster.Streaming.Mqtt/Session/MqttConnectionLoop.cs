@@ -290,16 +290,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         return _backoff.Next();
     }
 
-    private MqttLinkSettings CreateSettings() => CreateSettings(new MqttLinkSettings
-    {
-        Broker = Broker,
-        ClientId = ClientId,
-        UserName = _options.UserName ?? Broker.UserName,
-        Password = _options.Password ?? Broker.Password,
-        CertificateAuthorityFile = _options.CertificateAuthorityFile,
-        KeepAlive = _options.KeepAlive,
-        ConnectTimeout = _options.ConnectTimeout,
-    });
+    private MqttLinkSettings CreateSettings() => CreateSettings(MqttLinkSettings.Create(_options, Broker, ClientId));
 
     [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online.")]
     private partial void LogOnline(string role, MqttConnectionString broker);

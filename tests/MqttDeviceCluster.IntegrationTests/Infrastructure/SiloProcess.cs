@@ -128,6 +128,25 @@ internal sealed class SiloProcess : IAsyncDisposable
         throw new InvalidOperationException($"{path} did not answer as expected; last: {last}.\n{Output}\n{Error}");
     }
 
+    /// <summary>Waits until a line of its standard output holds <paramref name="text"/>, and returns that line.</summary>
+    /// <exception cref="InvalidOperationException">It was not written in time; the message holds what was.</exception>
+    public async Task<string> WaitForOutputAsync(string text, TimeSpan? bound = null)
+    {
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < (bound ?? DefaultBound))
+        {
+            if (Output.Split('\n').FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal)) is { } line)
+            {
+                return line;
+            }
+
+            // The output of a process is gathered elsewhere: it is looked at again.
+            await Task.Delay(50);
+        }
+
+        throw new InvalidOperationException($"The silo did not write '{text}'.\n{Output}\n{Error}");
+    }
+
     /// <summary>Asks it to stop (SIGTERM).</summary>
     public void Terminate() => Signal("TERM");
 

@@ -174,6 +174,8 @@ public sealed class MdcTests
     [InlineData("simulate --devices 0", "'0' is not a whole number from 1 to 1000000")]
     [InlineData("simulate --broker localhost:1883", "'localhost:1883' is not the address of a broker")]
     [InlineData("simulate --id a --id a", "each device once")]
+    [InlineData("check --broker localhost:1883", "'localhost:1883' is not the address of a broker")]
+    [InlineData("check --broker mqtt://127.0.0.1/path", "takes no path")]
     public async Task Run_BadInput_ExitsTwoNamesTheTokenAndAsksNothing(string line, string message)
     {
         var cluster = new FakeCluster();
@@ -329,6 +331,7 @@ public sealed class MdcTests
     [InlineData("list --help")]
     [InlineData("watch --help")]
     [InlineData("forget --help")]
+    [InlineData("check --help")]
     public async Task Run_Help_ShowsExamplesAndExitsZero(string line)
     {
         var (code, output, error) = await new FakeCluster().RunAsync(line);

@@ -1,0 +1,75 @@
+using Microsoft.Extensions.Options;
+using MqttDeviceCluster.Silo.Wire;
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streams;
+using Orleans.Configuration;
+
+namespace MqttDeviceCluster.Silo;
+
+/// <summary>
+/// Looks once after the start, as soon as the broker is there, for retained messages on command topics, and says what it found. We publish none, but
+/// another program may have. It clears none: what is to be forgotten is for a person to say, with <c>mdc check --clear</c>.
+/// </summary>
+internal sealed partial class RetainedCommandCheck(
+    IOptionsMonitor<MqttStreamOptions> options, IOptions<ClusterOptions> cluster, TimeProvider time, ILogger<RetainedCommandCheck> logger) : BackgroundService
+{
+    private const int MaxTopics = 10;
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(30);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var mqtt = options.Get(DeviceStreams.ProviderName);
+        var clientId = $"{mqtt.ClientId ?? $"{cluster.Value.ServiceId}-{DeviceStreams.ProviderName}"}-check";
+        var check = new MqttRetainedCheck(mqtt, DeviceTopics.Commands.Select(FilterOf), clientId, time);
+        var failed = false;
+        for (var delay = FirstDelay; ; delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay)
+        {
+            try
+            {
+                Report(check.Broker, await check.FindAsync(MaxTopics, stoppingToken));
+                return;
+            }
+            catch (MqttBrokerException e) when (e.NeedsAttention)
+            {
+                if (!failed)
+                {
+                    LogFailed(e.Message);
+                }
+
+                (failed, delay) = (true, MaxDelay);
+            }
+            catch (MqttBrokerException)
+            {
+                // The stream provider says that the broker is away.
+            }
+
+            await Task.Delay(delay * (0.5 + (Random.Shared.NextDouble() / 2)), time, stoppingToken);
+        }
+    }
+
+    private void Report(string broker, MqttRetainedReport report)
+    {
+        if (report.Count == 0)
+        {
+            LogNone(broker);
+        }
+        else
+        {
+            LogFound(report.CountText, broker, string.Join(", ", report.Topics.Select(MqttRetainedReport.Show)));
+        }
+    }
+
+    private static string FilterOf(string template) => template.Replace("{key}", "+", StringComparison.Ordinal);
+
+    [LoggerMessage(LogLevel.Information, "There are no retained messages on the command topics of {Broker}.")]
+    private partial void LogNone(string broker);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "Retained messages on the command topics of {Broker}: {Count}, such as {Topics}. Each of them acts again whenever its device connects. 'mdc check --clear' clears them.")]
+    private partial void LogFound(string count, string broker, string topics);
+
+    [LoggerMessage(LogLevel.Warning, "Whether there are retained messages on command topics could not be found out, and is tried again: {Problem}")]
+    private partial void LogFailed(string problem);
+}
