@@ -108,7 +108,7 @@ public sealed class SimulatedFleet : IAsyncDisposable
         return source.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Says goodbye for every device and disconnects. Takes a few seconds at most, whatever the broker does, and half a minute for 100,000 devices.</summary>
+    /// <summary>Says goodbye for every device and disconnects. Takes a few seconds at most, whatever the broker does, and a minute for 100,000 devices.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _state, 2) == 2)

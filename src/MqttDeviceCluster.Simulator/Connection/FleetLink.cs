@@ -13,10 +13,10 @@ internal sealed class FleetLink : IDisposable
 {
     private const int MaxWindow = 200;
     private const int MaxWaiting = 1 << 18;
-    private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>A connection of 100,000 devices has as many goodbyes to say; a broker that takes fewer than this a second is not waited for.</summary>
-    private const int GoodbyesPerSecond = 4_000;
+    private const int GoodbyesPerSecond = 2_000;
 
     private readonly IMqttClient _client;
     private readonly int _qualityOfService;
