@@ -37,12 +37,11 @@ internal static class BrokerUrl
         return problem is null;
     }
 
-    /// <summary>Returns the URL with its password, and a query that may hold one, left out.</summary>
+    /// <summary>Returns the URL with user and password, and a query that may hold one, left out.</summary>
     public static string Redact(Uri url)
     {
-        var user = url.UserInfo.Split(':')[0];
         var port = url.IsDefaultPort || url.Port < 0 ? "" : $":{url.Port}";
         var path = url.AbsolutePath == "/" ? "" : url.AbsolutePath;
-        return $"{url.Scheme}://{(user.Length > 0 ? user + "@" : "")}{url.Host}{port}{path}";
+        return $"{url.Scheme}://{url.Host}{port}{path}";
     }
 }

@@ -10,16 +10,48 @@ public sealed class MqttStreamOptions
     public string? ConnectionString { get; set; }
 
     /// <summary>Gets or sets the user name; it wins over one in <see cref="ConnectionString"/>.</summary>
+    [Redact]
     public string? UserName { get; set; }
+
+    /// <summary>Gets or sets a file with the user name, in place of <see cref="UserName"/>. UTF-8; line breaks at its end do not count.</summary>
+    /// <remarks>This file, and those below, are read for each connection, and looked at again every <see cref="CredentialCheckPeriod"/>.</remarks>
+    public string? UserNameFile { get; set; }
 
     /// <summary>Gets or sets the password; it wins over one in <see cref="ConnectionString"/>.</summary>
     [Redact]
     public string? Password { get; set; }
 
+    /// <summary>Gets or sets a file with the password, in place of <see cref="Password"/>. UTF-8; line breaks at its end do not count.</summary>
+    public string? PasswordFile { get; set; }
+
     /// <summary>
     /// Gets or sets a PEM file with the certificates to trust for <c>mqtts</c> and <c>wss</c>. Default: those that the machine trusts.
     /// </summary>
     public string? CertificateAuthorityFile { get; set; }
+
+    /// <summary>
+    /// Gets or sets the certificate to show to the broker (mutual TLS), for <c>mqtts</c> and <c>wss</c>: a PEM file, or PKCS #12 when the name ends in
+    /// <c>.pfx</c> or <c>.p12</c>. Default: none.
+    /// </summary>
+    /// <remarks>Only the certificate itself is sent: the broker must have the intermediate ones, if there are any.</remarks>
+    public string? ClientCertificateFile { get; set; }
+
+    /// <summary>Gets or sets the PEM file with the key of <see cref="ClientCertificateFile"/>. Default: it stands in that file too.</summary>
+    public string? ClientCertificateKeyFile { get; set; }
+
+    /// <summary>Gets or sets the password of the PKCS #12 file, or of an encrypted PEM key. Default: none.</summary>
+    [Redact]
+    public string? ClientCertificatePassword { get; set; }
+
+    /// <summary>Gets or sets a file with that password, in place of <see cref="ClientCertificatePassword"/>.</summary>
+    public string? ClientCertificatePasswordFile { get; set; }
+
+    /// <summary>
+    /// Gets or sets how often to look whether the files with credentials and certificates have changed. Default 30 s; 100 ms to 1 day. Files that stay
+    /// the same for two looks are tried on a connection of their own; when the broker takes it, the connections in use are made again, at a random
+    /// moment within 10 s. Files that do not work are logged, and what is connected stays.
+    /// </summary>
+    public TimeSpan CredentialCheckPeriod { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Gets or sets the client id. Default <c>{ServiceId}-{provider name}</c>. It names the broker's session: it must be the same on every silo

@@ -31,12 +31,14 @@ internal sealed class MqttStreamOptionsValidator(
         InRange(problems, nameof(options.MaxReconnectDelay), options.MaxReconnectDelay, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         InRange(problems, nameof(options.PublishConnectWait), options.PublishConnectWait, TimeSpan.Zero, TimeSpan.FromHours(1));
         InRange(problems, nameof(options.MaxDeliveryTime), options.MaxDeliveryTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
+        InRange(problems, nameof(options.CredentialCheckPeriod), options.CredentialCheckPeriod, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
         if (options.AcknowledgeOutOfOrderAfter is { } after)
         {
             InRange(problems, nameof(options.AcknowledgeOutOfOrderAfter), after, TimeSpan.Zero, TimeSpan.FromHours(1));
         }
 
         ValidateText(problems);
+        MqttCredentialRules.Check(options, problems);
         ValidateRoutes(problems);
         if (pullingAgentOptions is { BatchContainerBatchSize: not 1 })
         {
@@ -87,11 +89,6 @@ internal sealed class MqttStreamOptionsValidator(
         if (options.SharedGroup is { } group && (group.Length == 0 || group.AsSpan().ContainsAny("/+#\0")))
         {
             problems.Add($"{nameof(options.SharedGroup)} must be one topic level without wildcards but is '{group}'");
-        }
-
-        if (options.CertificateAuthorityFile is { } file && !File.Exists(file))
-        {
-            problems.Add($"{nameof(options.CertificateAuthorityFile)} '{file}' does not exist");
         }
     }
 

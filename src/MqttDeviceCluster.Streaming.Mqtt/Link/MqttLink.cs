@@ -83,7 +83,7 @@ internal sealed class MqttLink : IAsyncDisposable
                 ? exception
                 : timeout.IsCancellationRequested
                     ? new MqttConnectException(MqttConnectFailure.Timeout, $"no answer within {settings.ConnectTimeout.TotalSeconds:0.###} s", 0, exception)
-                    : new MqttConnectException(MqttConnectFailure.Network, transport.CertificateProblem ?? Text(exception), 0, exception);
+                    : new MqttConnectException(MqttConnectFailure.Network, transport.Explain(exception, timeProvider.GetUtcNow()) ?? Text(exception), 0, exception);
         }
     }
 
@@ -158,6 +158,9 @@ internal sealed class MqttLink : IAsyncDisposable
 
         End(new MqttLinkEnd(MqttLinkEndCause.Closed, "closed"));
     }
+
+    /// <summary>Takes no more messages to publish. Those that were taken are still answered.</summary>
+    public void StopPublishing() => _writer.Stop();
 
     /// <summary>Ends the connection at once, without DISCONNECT.</summary>
     public void Abort(MqttLinkEndCause cause, string reason) => End(new MqttLinkEnd(cause, reason));

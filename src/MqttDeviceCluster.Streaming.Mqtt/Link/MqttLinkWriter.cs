@@ -21,7 +21,7 @@ internal sealed class MqttLinkWriter(ILowLevelMqttClient client, MqttTransport t
     /// <summary>Names who is asked for messages to publish.</summary>
     public void SetSource(IMqttPublishSource source) => _source = source;
 
-    /// <summary>The connection has ended: nobody is asked any more, so that what still waits stays unsent.</summary>
+    /// <summary>The connection has ended, or is about to: nobody is asked any more, so that what still waits stays unsent.</summary>
     public void Stop() => _source = null;
 
     /// <summary>Writes a packet. The task ends when it is in the socket; it never ends if the connection does before.</summary>

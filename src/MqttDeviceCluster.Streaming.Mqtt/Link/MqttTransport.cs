@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -15,7 +16,11 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
 {
     private readonly MqttLinkSettings _settings;
     private BufferedSocketStream? _stream;
+    private X509Certificate2? _clientCertificate;
+    private DateTime _clientCertificateExpiry = DateTime.MaxValue;
+    private bool _isBrokerAccepted;
 
+    /// <exception cref="MqttConnectException">A certificate file cannot be read.</exception>
     public MqttTransport(MqttLinkSettings settings)
     {
         _settings = settings;
@@ -59,7 +64,25 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
         }
     }
 
-    public void Dispose() => _stream?.Dispose();
+    /// <summary>Returns why the TLS connection did not come about, as far as it can be told, or <see langword="null"/>.</summary>
+    public string? Explain(Exception exception, DateTimeOffset now)
+    {
+        if (CertificateProblem is not null || !_settings.Broker.UseTls)
+        {
+            return CertificateProblem;
+        }
+
+        // Brokers differ in what they say of it, and some only close.
+        return now.UtcDateTime > _clientCertificateExpiry
+            ? string.Create(CultureInfo.InvariantCulture, $"the client certificate expired on {_clientCertificateExpiry:yyyy-MM-dd HH:mm} UTC")
+            : TlsRefusal.Explain(exception, _isBrokerAccepted, _clientCertificate is not null);
+    }
+
+    public void Dispose()
+    {
+        _stream?.Dispose();
+        _clientCertificate?.Dispose();
+    }
 
     private IMqttClientChannelOptions CreateChannelOptions()
     {
@@ -94,6 +117,13 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
             RevocationMode = X509RevocationMode.NoCheck,
             AllowRenegotiation = false,
         };
+        if (_settings.ClientCertificate is { } load)
+        {
+            _clientCertificate = load();
+            _clientCertificateExpiry = _clientCertificate.NotAfter.ToUniversalTime();
+            options.ClientCertificatesProvider = new DefaultMqttCertificatesProvider([_clientCertificate]);
+        }
+
         if (_settings.CertificateAuthorityFile is not { } file)
         {
             options.CertificateValidationHandler = check => IsAccepted(check.SslPolicyErrors);
@@ -137,7 +167,8 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
             : errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? "the broker's certificate is for another host name"
             : errors != SslPolicyErrors.None ? "the broker's certificate is not trusted"
             : null;
-        return errors == SslPolicyErrors.None;
+        _isBrokerAccepted = errors == SslPolicyErrors.None;
+        return _isBrokerAccepted;
     }
 
     // MQTTnet does not pass a trust chain on to its WebSocket: the chain is built again with ours. All other errors stay.

@@ -9,11 +9,13 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     // A broker that is away for long is mentioned once in so many attempts: at the cap, every few minutes.
     private const int LogEvery = 10;
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SettleTimeout = TimeSpan.FromSeconds(2);
 
     private readonly MqttStreamOptions _options;
     private readonly string _role;
     private readonly ILogger _logger;
     private readonly ReconnectBackoff _backoff;
+    private readonly MqttCredentialFiles _files;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private MqttLink? _link;
@@ -23,6 +25,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     private volatile string? _problem;
     private int _failures;
     private int _shortLived;
+    private volatile bool _renewing;
 
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     protected MqttConnectionLoop(
@@ -33,6 +36,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         _role = role;
         _logger = logger;
         _backoff = new ReconnectBackoff(options.MaxReconnectDelay, Random.Shared);
+        _files = new MqttCredentialFiles(options);
         ClientId = clientId;
         Broker = MqttConnectionString.Parse(options.ConnectionString ?? throw new FormatException("There is no MQTT connection string."));
         Metrics = metrics;
@@ -146,6 +150,9 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     /// <summary>Waits until nothing is under way. Nothing new is taken from now on.</summary>
     protected abstract Task DrainAsync();
 
+    /// <summary>Waits until what was written to the connection is answered. Nothing new is written to it any more.</summary>
+    protected virtual Task SettleAsync() => Task.CompletedTask;
+
     /// <summary>It was stopped.</summary>
     protected abstract void OnStopped();
 
@@ -210,6 +217,9 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     private async Task<TimeSpan> ConnectOnceAsync()
     {
         SetState(MqttConnectionState.Connecting, _problem);
+
+        // Before they are read: what changes in between is noticed as a change.
+        var fingerprint = _files.Fingerprint();
         MqttLink link;
         try
         {
@@ -236,6 +246,8 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
             }
 
             var connectedAt = TimeProvider.GetTimestamp();
+            using CancellationTokenSource ended = new();
+            var watching = _files.Any ? WatchCredentialsAsync(link, fingerprint, ended.Token) : Task.CompletedTask;
             MqttLinkEnd end;
             try
             {
@@ -244,6 +256,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
             }
             finally
             {
+                await ended.CancelAsync().ConfigureAwait(false);
                 lock (_lock)
                 {
                     _link = null;
@@ -252,6 +265,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
                 // Before the next connection, whatever happened on this one: its receiver must have returned.
                 link.Abort(MqttLinkEndCause.Failed, "serving it failed");
                 OnEnded(await link.Completion.ConfigureAwait(false));
+                await watching.ConfigureAwait(false);
             }
 
             return AfterEnd(end, TimeProvider.GetElapsedTime(connectedAt));
@@ -262,6 +276,15 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     {
         if (_stopping.IsCancellationRequested)
         {
+            return TimeSpan.Zero;
+        }
+
+        var renewing = _renewing;
+        _renewing = false;
+        if (renewing && !end.IsTakenOver)
+        {
+            Metrics.Reconnecting(_role, "Renewed");
+            SetState(MqttConnectionState.Connecting, null);
             return TimeSpan.Zero;
         }
 
@@ -292,6 +315,68 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     private MqttLinkSettings CreateSettings() => CreateSettings(MqttLinkSettings.Create(_options, Broker, ClientId));
 
+    // Never throws. Ends the connection, in order, when there are other credentials that work.
+    private async Task WatchCredentialsAsync(MqttLink link, string used, CancellationToken ended)
+    {
+        var seen = used;
+        string? reported = null;
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(_options.CredentialCheckPeriod, TimeProvider, ended).ConfigureAwait(false);
+                var now = _files.Fingerprint();
+                var isSettled = now == seen;
+                seen = now;
+                if (now == used || !isSettled)
+                {
+                    // The same, or in the middle of being written: certificate and key are two files.
+                    continue;
+                }
+
+                if (await FindProblemAsync(ended).ConfigureAwait(false) is not { } problem)
+                {
+                    break;
+                }
+
+                // It is tried again: it may be the broker that does not know the new credentials yet.
+                if (problem != reported)
+                {
+                    reported = problem;
+                    LogNotRenewed(_role, problem);
+                }
+            }
+
+            await Task.Delay(Tuning.RenewWithin * Random.Shared.NextDouble(), TimeProvider, ended).ConfigureAwait(false);
+            LogRenewing(_role, Broker);
+            link.StopPublishing();
+            await SettleAsync().WaitAsync(SettleTimeout, TimeProvider, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _renewing = !ended.IsCancellationRequested;
+            await link.CloseAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            // The next connection reads the files anyway.
+        }
+    }
+
+    // On a connection of its own, under another client id: the one in use must not be given up for credentials that do not work.
+    private async Task<string?> FindProblemAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var settings = CreateSettings() with { ClientId = $"{ClientId}-try", CleanStart = true, SessionExpiry = TimeSpan.Zero };
+            await using var link = await MqttLink.ConnectAsync(settings, TimeProvider, cancellationToken).ConfigureAwait(false);
+            link.Start(NoReceiver.Instance);
+            await link.CloseAsync().ConfigureAwait(false);
+            return null;
+        }
+        catch (MqttConnectException exception)
+        {
+            return exception.Message;
+        }
+    }
+
     [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online.")]
     private partial void LogOnline(string role, MqttConnectionString broker);
 
@@ -312,4 +397,24 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Error, "The MQTT connection ({Role}) was stopped, but a receiver still does not return.")]
     private partial void LogStuck(string role);
+
+    [LoggerMessage(LogLevel.Information, "The credentials changed: the MQTT connection ({Role}) to {Broker} is made again with them.")]
+    private partial void LogRenewing(string role, MqttConnectionString broker);
+
+    [LoggerMessage(LogLevel.Error, "The credentials changed, but do not work: {Reason}. The MQTT connection ({Role}) stays with the old ones as long as it lasts.")]
+    private partial void LogNotRenewed(string role, string reason);
+
+    /// <summary>For a connection that only shows that it can be made.</summary>
+    private sealed class NoReceiver : IMqttLinkReceiver
+    {
+        public static readonly NoReceiver Instance = new();
+
+        public void OnPublish(MqttIncomingMessage message, ushort packetId)
+        {
+        }
+
+        public void OnPublishAcknowledged(ushort packetId, byte reasonCode, string? reason)
+        {
+        }
+    }
 }

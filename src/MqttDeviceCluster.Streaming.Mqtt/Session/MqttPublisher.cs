@@ -23,6 +23,7 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     private MqttPublishWindow? _window;
     private MqttLink? _link;
     private TaskCompletionSource? _drained;
+    private TaskCompletionSource? _settled;
     private long _offlineSince;
     private bool _sweeping;
     private bool _closed;
@@ -132,6 +133,20 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
             _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             CheckDrained();
             return _drained.Task;
+        }
+    }
+
+    protected override Task SettleAsync()
+    {
+        lock (_lock)
+        {
+            if (_window is null or { IsEmpty: true })
+            {
+                return Task.CompletedTask;
+            }
+
+            _settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _settled.Task;
         }
     }
 
@@ -275,9 +290,13 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
 
     private void CheckDrained()
     {
-        if (_pending.Count == 0 && _window is null or { IsEmpty: true })
+        if (_window is null or { IsEmpty: true })
         {
-            _drained?.TrySetResult();
+            _settled?.TrySetResult();
+            if (_pending.Count == 0)
+            {
+                _drained?.TrySetResult();
+            }
         }
     }
 

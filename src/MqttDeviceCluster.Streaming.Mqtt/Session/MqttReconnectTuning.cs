@@ -16,4 +16,7 @@ internal sealed record MqttReconnectTuning
 
     /// <summary>Gets how many such ends in a row are taken for one.</summary>
     public int ShortLivedLimit { get; init; } = 3;
+
+    /// <summary>Gets within which time a connection is made again with new credentials, at a random moment: not all silos at once.</summary>
+    public TimeSpan RenewWithin { get; init; } = TimeSpan.FromSeconds(10);
 }

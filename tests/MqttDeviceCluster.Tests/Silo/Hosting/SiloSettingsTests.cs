@@ -146,9 +146,9 @@ public sealed class SiloSettingsTests
     }
 
     [Theory]
-    [InlineData("mqtt://user:secret@host:1884", "mqtt://user@host:1884")]
+    [InlineData("mqtt://user:secret@host:1884", "mqtt://host:1884")]
     [InlineData("mqtts://:secret@host", "mqtts://host")]
-    [InlineData("wss://user:secret@host/mqtt?token=secret", "wss://user@host/mqtt")]
+    [InlineData("wss://user:secret@host/mqtt?token=secret", "wss://host/mqtt")]
     [InlineData("ws://host:80/", "ws://host")]
     public void Redact_Url_KeepsNoSecret(string url, string expected) => Assert.Equal(expected, BrokerUrl.Redact(new Uri(url)));
 

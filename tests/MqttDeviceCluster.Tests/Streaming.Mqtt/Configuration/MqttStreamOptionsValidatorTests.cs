@@ -85,6 +85,48 @@ public sealed class MqttStreamOptionsValidatorTests
         Assert.Contains("acknowledged before they are delivered", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void ValidateConfiguration_CredentialsThatContradictOrAreNotThere_AreAllNamedWithoutTheirValues()
+    {
+        var options = Valid();
+        (options.UserName, options.UserNameFile) = ("us3r", "/nowhere/user");
+        (options.Password, options.PasswordFile) = ("s3cret", "/nowhere/password");
+        (options.ClientCertificatePassword, options.ClientCertificateKeyFile) = ("s3cret", "/nowhere/key.pem");
+        options.CredentialCheckPeriod = TimeSpan.Zero;
+
+        var message = Assert.Throws<OrleansConfigurationException>(() => Validate(options)).Message;
+
+        string[] expected =
+        [
+            "UserName and UserNameFile are both given", "Password and PasswordFile are both given", "UserNameFile '/nowhere/user' does not exist",
+            "PasswordFile '/nowhere/password' does not exist", "ClientCertificateKeyFile '/nowhere/key.pem' does not exist",
+            "ClientCertificateKeyFile is given without ClientCertificateFile", "ClientCertificatePassword is given without ClientCertificateFile",
+            "CredentialCheckPeriod must be",
+        ];
+        Assert.All(expected, text => Assert.Contains(text, message, StringComparison.Ordinal));
+        Assert.DoesNotContain("s3cret", message, StringComparison.Ordinal);
+        Assert.DoesNotContain("us3r", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ValidateConfiguration_ClientCertificateThatCannotBeShown_IsRefused()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            var options = Valid();
+            options.ClientCertificateFile = file;
+            Assert.Contains("over TLS only", Assert.Throws<OrleansConfigurationException>(() => Validate(options)).Message, StringComparison.Ordinal);
+
+            options.ConnectionString = "mqtts://localhost";
+            Assert.Contains("cannot be used", Assert.Throws<OrleansConfigurationException>(() => Validate(options)).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     private static MqttStreamOptions Valid()
     {
         var options = new MqttStreamOptions { ConnectionString = "mqtt://localhost" };
