@@ -120,6 +120,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         // Nothing more, and nothing that can fail: the device's queue waits for it.
         Assume(_state.State.Completed());
         _storedLastSeen = _state.State.LastSeen;
+        _deliveries.Add(_state.State.Delivery);
         _fleet.Active.Add(_deviceId, _active);
         return Task.CompletedTask;
     }
@@ -233,7 +234,8 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
     private Task ApplyAsync(IList<SequentialItem<DeviceMessage>> items)
     {
-        if (_deliveries.IsRepeated(items))
+        var delivery = RecentDeliveries.MarkOf(items);
+        if (_deliveries.IsRepeated(delivery))
         {
             // It was applied, and its call failed later: only its write may be missing.
             return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
@@ -256,10 +258,18 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             }
         }
 
+        _deliveries.Add(delivery);
         _news.Tell(_storedVersion);
 
         // Also for updates that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
-        return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
+        if (_storedVersion >= _version)
+        {
+            return Task.CompletedTask;
+        }
+
+        // The next activation must know it as well: a silo that stops may store it and not live to say so.
+        Assume(_state.State with { Delivery = delivery });
+        return StoreAsync();
     }
 
     private void Apply(DeviceStatus status)

@@ -73,6 +73,10 @@ internal sealed record DeviceState
     [Id(13), JsonPropertyName("fw"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Firmware { get; init; }
 
+    /// <summary>Gets the mark of the delivery that this state was stored for (see <see cref="RecentDeliveries"/>).</summary>
+    [Id(14), JsonPropertyName("delivery"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? Delivery { get; init; }
+
     /// <summary>Returns the state that a row of an earlier version stands for: it lacks what that version did not keep.</summary>
     public DeviceState Completed()
     {
