@@ -3,7 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.IntegrationTests.Fleet;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Silo.FleetPage;
 
