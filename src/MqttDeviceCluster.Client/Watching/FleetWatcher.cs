@@ -6,6 +6,7 @@ namespace MqttDeviceCluster;
 /// <summary>One watch over the fleet: known to every silo, renewed while it lives, and read by one reader.</summary>
 internal sealed partial class FleetWatcher : IFleetObserver, IAsyncDisposable
 {
+    private static readonly TimeSpan ReferenceGrace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly IGrainFactory _grains;
@@ -60,14 +61,7 @@ internal sealed partial class FleetWatcher : IFleetObserver, IAsyncDisposable
         _started.TrySetCanceled();
         try
         {
-            try
-            {
-                await _grains.GetGrain<IFleetGrain>(0).UnwatchAsync(_registration.WatchId).ConfigureAwait(false);
-            }
-            finally
-            {
-                _grains.DeleteObjectReference<IFleetObserver>(_reference);
-            }
+            await _grains.GetGrain<IFleetGrain>(0).UnwatchAsync(_registration.WatchId).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -75,7 +69,23 @@ internal sealed partial class FleetWatcher : IFleetObserver, IAsyncDisposable
             LogNotEnded(exception, _registration.WatchId);
         }
 
+        _ = ForgetReferenceAsync();
         _stopping.Dispose();
+    }
+
+    /// <summary>Lets the reference go a little later: a batch that is still on its way must find somebody, or its silo waits for an answer.</summary>
+    private async Task ForgetReferenceAsync()
+    {
+        await Task.Delay(ReferenceGrace, _time).ConfigureAwait(false);
+        try
+        {
+            _grains.DeleteObjectReference<IFleetObserver>(_reference);
+        }
+        catch (Exception exception)
+        {
+            // The client is gone by now, and its references with it.
+            LogNotEnded(exception, _registration.WatchId);
+        }
     }
 
     private async Task RenewAsync()

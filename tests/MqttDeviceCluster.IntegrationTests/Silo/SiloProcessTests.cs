@@ -158,7 +158,7 @@ public sealed class SiloProcessTests
         silo.Terminate();
         Assert.Equal(0, await silo.WaitForExitAsync());
         Assert.DoesNotContain("secret", silo.Output + silo.Error, StringComparison.Ordinal);
-        Assert.Contains($"Broker: mqtt://user@127.0.0.1:{port}", silo.Output, StringComparison.Ordinal);
+        Assert.Contains($"Broker: mqtt://127.0.0.1:{port}", silo.Output, StringComparison.Ordinal);
     }
 
     [Fact]
