@@ -138,11 +138,13 @@ internal sealed partial class WatchPump : IAsyncDisposable
 
     private async Task<bool> TrySendAsync(WatchBatch batch)
     {
+        // Before the call: a stop that begins during it must cut it short.
+        var isLastResort = _siloStopping.IsCancellationRequested;
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
         await using var stop = _siloStopping.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), giveUp);
         try
         {
-            await _observer.OnEventsAsync(batch).WaitAsync(_siloStopping.IsCancellationRequested ? _stopping.Token : giveUp.Token);
+            await _observer.OnEventsAsync(batch).WaitAsync(isLastResort ? _stopping.Token : giveUp.Token);
             return true;
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
