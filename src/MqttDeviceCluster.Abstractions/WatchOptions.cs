@@ -29,8 +29,8 @@ public sealed record WatchOptions
     public bool IncludePresence { get; init; } = true;
 
     /// <summary>
-    /// Gets whether pin updates that changed neither mode nor state are told too. Default <see langword="false"/>. A message that the broker sent twice
-    /// is one of those: it is told with <see cref="PinEvent.Changed"/> <see langword="false"/>, never as a change.
+    /// Gets whether pin updates that changed neither mode nor state are told too. Default <see langword="false"/>. The last message of a
+    /// device, when the broker sends it twice, is one of those. See <see cref="PinEvent.Redelivered"/> for older ones.
     /// </summary>
     [Id(4)]
     public bool IncludeUnchanged { get; init; }

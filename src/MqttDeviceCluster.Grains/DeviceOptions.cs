@@ -37,11 +37,12 @@ public sealed class DeviceOptions
     public int MaxConcurrentWatches { get; set; } = 64;
 
     /// <summary>
-    /// Gets or sets how long a device that offers no status may send nothing before it counts as offline, noticed within a quarter of that. Default 1 hour; range 1 second to
+    /// Gets or sets how long a device that offers no status may send nothing before it counts as offline, noticed up to a quarter of that later. Default 1 hour; range 1 second to
     /// 365 days, or <see langword="null"/> for never. The same on every silo.
     /// </summary>
     /// <remarks>
-    /// The time counts only while the cluster hears what devices send: after an outage of its own it starts anew. A device with a status topic is not affected: its
+    /// The time counts only while the cluster hears what devices send: after an outage of its own it starts anew, and as long as it takes to notice one
+    /// (<see cref="IDeviceIntake.OutageDetectionTime"/>) is waited on top. A device with a status topic is not affected: its
     /// last will says when it goes.
     /// </remarks>
     public TimeSpan? OfflineAfterSilence { get; set; } = TimeSpan.FromHours(1);

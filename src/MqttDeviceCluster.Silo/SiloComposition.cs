@@ -68,6 +68,9 @@ internal static class SiloComposition
             options.ProbeTimeout = TimeSpan.FromSeconds(2);
             options.MaxProbeTimeout = TimeSpan.FromSeconds(4);
             options.TableRefreshTimeout = TimeSpan.FromSeconds(15);
+
+            // When all silos died at once, the first to start waits until the dead have missed three of these: 95 s with the default of 30 s.
+            options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);
         });
         // The defaults are those of an Orleans client with UseLocalhostClustering: it finds this silo without a word of configuration.
         silo.Configure<ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (settings.ServiceId, settings.ClusterId));

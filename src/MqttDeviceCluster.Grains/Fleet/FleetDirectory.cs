@@ -5,8 +5,8 @@ using MqttDeviceCluster.Fleet;
 namespace MqttDeviceCluster;
 
 /// <summary>
-/// All known devices. The store is the list: a device is stored before its first message is acknowledged. What a silo has in memory is newer than what is stored,
-/// by the times at most, and takes its place. Nothing is kept here, so a fleet of a million costs no memory and no start-up.
+/// All known devices. The store is the list: a device is stored before its first message is acknowledged. What a silo has in memory is at least as new as what is
+/// stored, and takes its place. Nothing is kept here, so a fleet of a million costs no memory and no start-up.
 /// </summary>
 internal sealed partial class FleetDirectory(
     IFleetPeers peers,
@@ -54,6 +54,8 @@ internal sealed partial class FleetDirectory(
             return await ReadActiveAsync(idPrefix, continuation, max);
         }
 
+        // What is only in the store was so when the store was read, and may have changed since.
+        var now = time.GetUtcNow();
         DeviceStatePage<DeviceState> page;
         try
         {
@@ -65,7 +67,7 @@ internal sealed partial class FleetDirectory(
             throw new FleetUnavailableException(exception.Message);
         }
 
-        // Read after the store: a device that was put away between the two was stored before, with no more than its last seen time missing.
+        // After the store: a device that is woken up meanwhile is told from memory.
         var (active, everyoneAnswered) = await AskAsync(peer => peer.GetActiveAsync([.. page.States.Select(static state => state.Key)]));
         var newest = new Dictionary<string, DeviceSnapshot>();
         foreach (var device in active)
@@ -73,7 +75,6 @@ internal sealed partial class FleetDirectory(
             newest[device.DeviceId] = newest.TryGetValue(device.DeviceId, out var other) && other.LastSeen > device.LastSeen ? other : device;
         }
 
-        var now = time.GetUtcNow();
         List<DeviceSnapshot> devices = new(page.States.Count);
         foreach (var (key, stored, storedAt) in page.States)
         {
@@ -94,7 +95,12 @@ internal sealed partial class FleetDirectory(
     private async Task<(IEnumerable<DeviceSnapshot> Devices, string? Continuation)> ReadActiveAsync(string? idPrefix, string? after, int max)
     {
         var (active, _) = await AskAsync(peer => peer.GetActiveAfterAsync(after, idPrefix, max));
-        var devices = active.OrderByDescending(static device => device.LastSeen).DistinctBy(static device => device.DeviceId).OrderBy(static device => device.DeviceId, StringComparer.Ordinal).Take(max).ToList();
+        var devices = active
+            .OrderByDescending(static device => device.LastSeen)
+            .DistinctBy(static device => device.DeviceId)
+            .OrderBy(static device => device.DeviceId, StringComparer.Ordinal)
+            .Take(max)
+            .ToList();
         return (devices, devices.Count < max ? null : devices[^1].DeviceId);
     }
 

@@ -126,7 +126,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         await _stopping.CancelAsync();
     }
 
-    /// <summary>Runs a loop until the silo stops. One that fails is logged and begins again: without it watches would silently lack a silo.</summary>
+    /// <summary>Runs a loop until it ends, with the silo. One that fails is logged and begins again: without it watches would silently lack a silo.</summary>
     private async Task KeepUpAsync(Func<Task> loop)
     {
         while (!_stopping.IsCancellationRequested)
@@ -134,6 +134,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
             try
             {
                 await loop();
+                return;
             }
             catch (Exception exception) when (!_stopping.IsCancellationRequested)
             {
