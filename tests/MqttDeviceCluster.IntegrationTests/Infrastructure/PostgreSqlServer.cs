@@ -15,6 +15,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private readonly ServerProcess _process = new("postgresql");
     private readonly string _binaries;
     private int _databases;
+    private bool _suspended;
 
     private PostgreSqlServer(string binaries) => _binaries = binaries;
 
@@ -100,10 +101,38 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     /// <summary>Has it stop at once, as in a crash: it recovers at the next start.</summary>
     public Task CrashAsync() => _process.EndAsync("QUIT");
 
+    /// <summary>Freezes it: connections stay open, and nothing answers.</summary>
+    public async Task SuspendAsync()
+    {
+        // Every connection is a process of its own. The one that makes them is first, so that there are no new ones.
+        _suspended = true;
+        await _process.SignalAsync("STOP");
+        await SignalChildrenAsync("STOP");
+    }
+
+    /// <summary>Lets a frozen server go on.</summary>
+    public async Task ResumeAsync()
+    {
+        await SignalChildrenAsync("CONT");
+        await _process.SignalAsync("CONT");
+        _suspended = false;
+    }
+
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _process.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        if (_suspended)
+        {
+            await ResumeAsync();
+        }
+
+        await _process.DisposeAsync();
+    }
 
     private static string Unpooled(string connectionString) => new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString;
+
+    private Task SignalChildrenAsync(string signal) =>
+        ServerProcess.RunAsync("pkill", $"-{signal}", "-P", _process.ProcessId.ToString(CultureInfo.InvariantCulture));
 
     // It refuses to run as root. Debian's package brings a user for it.
     private static (string File, string[] Arguments) AsUser(string file, params string[] arguments) => Environment.IsPrivilegedProcess

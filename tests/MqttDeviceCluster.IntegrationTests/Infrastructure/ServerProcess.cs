@@ -27,6 +27,11 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public bool IsRunning => _process is not null;
 
+    /// <summary>Gets the id of the running process.</summary>
+    public int ProcessId => Running.Id;
+
+    private Process Running => _process ?? throw new InvalidOperationException($"{Name} is not running.");
+
     /// <summary>Gets the path of an installed program, or skips the test; fails it when CI is set.</summary>
     public static string Find(string program, string package, params IEnumerable<string> directories)
     {
@@ -60,7 +65,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts the server; returns when it wrote <paramref name="ready"/>.</summary>
-    public async Task StartAsync(string file, IEnumerable<string> arguments, string ready)
+    public Task StartAsync(string file, IEnumerable<string> arguments, string ready) =>
+        StartAsync(file, arguments, line => line.Contains(ready, StringComparison.Ordinal));
+
+    /// <summary>Starts the server; returns when it wrote a line that <paramref name="isReady"/> accepts.</summary>
+    /// <exception cref="InvalidOperationException">It ended before; the message holds what it wrote. <see cref="EndAsync"/> clears it away.</exception>
+    public async Task StartAsync(string file, IEnumerable<string> arguments, Predicate<string> isReady)
     {
         // Its log says when it listens: a probe of the port could meet somebody else's.
         TaskCompletionSource<bool> started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -89,7 +99,7 @@ internal sealed class ServerProcess : IAsyncDisposable
             }
 
             _log.Enqueue(line);
-            if (line.Contains(ready, StringComparison.Ordinal))
+            if (isReady(line))
             {
                 started.TrySetResult(true);
             }
@@ -99,7 +109,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Sends a signal by name and waits until the server is gone.</summary>
     public async Task EndAsync(string signal)
     {
-        using var process = _process ?? throw new InvalidOperationException($"{Name} is not running.");
+        using var process = Running;
         _process = null;
         if (!process.HasExited)
         {
@@ -119,8 +129,18 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Freezes the server (<c>STOP</c>): connections stay open, and nothing answers; or lets it go on (<c>CONT</c>).</summary>
-    public Task SignalAsync(string signal) =>
-        RunAsync("kill", $"-{signal}", (_process ?? throw new InvalidOperationException($"{Name} is not running.")).Id.ToString(CultureInfo.InvariantCulture));
+    public Task SignalAsync(string signal) => RunAsync("kill", $"-{signal}", ProcessId.ToString(CultureInfo.InvariantCulture));
+
+    /// <inheritdoc cref="SignalAsync"/>
+    public void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", ProcessId.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+        if (kill.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"Signal {signal} could not be sent to {Name}.");
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
