@@ -24,7 +24,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         HttpPort = options.HttpPort ?? FreePorts.Next();
         _ownsDataDirectory = options.DataDirectory is null;
         DataDirectory = options.DataDirectory ?? Path.Combine(Path.GetTempPath(), $"mdc-{Guid.NewGuid():N}");
-        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{HttpPort}"), Timeout = TimeSpan.FromSeconds(10) };
+        Http = new HttpClient { BaseAddress = new Uri($"http://{options.Address}:{HttpPort}"), Timeout = TimeSpan.FromSeconds(10) };
 
         List<string> arguments =
         [
@@ -32,7 +32,7 @@ internal sealed class SiloProcess : IAsyncDisposable
             $"--EmbeddedBroker:Port={BrokerPort}",
             $"--Orleans:Endpoints:SiloPort={SiloPort}",
             $"--Orleans:Endpoints:GatewayPort={GatewayPort}",
-            $"--Urls=http://127.0.0.1:{HttpPort}",
+            $"--Urls=http://{options.Address}:{HttpPort}",
             $"--DataDirectory={DataDirectory}",
         ];
         if (options.Broker is not null)
@@ -40,7 +40,8 @@ internal sealed class SiloProcess : IAsyncDisposable
             arguments.Add($"--ConnectionStrings:mqtt={options.Broker}");
         }
 
-        _process = Start(options.ReplaceArguments ? [SiloDll(), .. options.Arguments] : [.. arguments, .. options.Arguments], options.Environment);
+        _process = Start(
+            [.. options.Launcher, "dotnet", .. options.ReplaceArguments ? [SiloDll(), .. options.Arguments] : arguments.Concat(options.Arguments)], options.Environment);
     }
 
     /// <summary>Gets the port of the embedded broker; nothing listens there when another broker is used.</summary>
@@ -210,9 +211,9 @@ internal sealed class SiloProcess : IAsyncDisposable
         return File.Exists(dll) ? dll : throw new InvalidOperationException($"{dll} is not built.");
     }
 
-    private Process Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    private Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo("dotnet", arguments)
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -272,6 +273,12 @@ internal sealed record SiloProcessOptions
 
     /// <summary>Gets more arguments, which win over those of the ports and the directory.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
+
+    /// <summary>Gets the address that HTTP listens on.</summary>
+    public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>Gets a command that becomes the silo, such as <c>ip netns exec</c>.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
 
     /// <summary>Gets whether <see cref="Arguments"/> are all there are.</summary>
     public bool ReplaceArguments { get; init; }

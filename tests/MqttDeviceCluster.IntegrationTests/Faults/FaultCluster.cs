@@ -1,0 +1,234 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using Npgsql;
+using Orleans.Configuration;
+using StackExchange.Redis;
+
+namespace MqttDeviceCluster.IntegrationTests.Faults;
+
+/// <summary>Which server holds members and states.</summary>
+public enum FaultStore
+{
+    PostgreSql = 0,
+
+    Redis = 1,
+}
+
+/// <summary>
+/// The whole system on real parts: a mosquitto that keeps its data, a PostgreSQL or a Redis for members and states, several silo processes, and an Orleans client in this process
+/// that finds the silos through the members' table as a service would.
+/// </summary>
+internal sealed class FaultCluster : IAsyncDisposable
+{
+    public const int Silos = 3;
+
+    /// <summary>The keep-alive of the silos' connections: what is broken is noticed within one and a half of it.</summary>
+    public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(4);
+
+    private const int UpdatingDevices = 100;
+
+    private readonly List<SiloProcess> _silos = [];
+    private readonly string _name = $"faults-{Guid.NewGuid():N}";
+    private readonly FaultStore _store;
+    private readonly SiloNetwork? _network;
+    private readonly List<IAsyncDisposable> _parts = [];
+    private string _database = "";
+    private string _databaseForSilos = "";
+    private UpdateTap? _tap;
+    private IHost? _client;
+
+    private FaultCluster(FaultStore store, SiloNetwork? network, MosquittoBroker broker)
+    {
+        _store = store;
+        _network = network;
+        Broker = broker;
+    }
+
+    public MosquittoBroker Broker { get; }
+
+    /// <summary>Gets the PostgreSQL, if that is the store.</summary>
+    public PostgreSqlServer? PostgreSql { get; private set; }
+
+    /// <summary>Gets the Redis, if that is the store.</summary>
+    public RedisServer? Redis { get; private set; }
+
+    public UpdateLedger Updates { get; } = new(UpdatingDevices);
+
+    /// <summary>Gets the silos that run, or that were killed and not replaced.</summary>
+    public IReadOnlyList<SiloProcess> Running => _silos;
+
+    /// <summary>Gets the facade of a service.</summary>
+    public IDeviceCluster Caller => _client!.Services.GetRequiredService<IDeviceCluster>();
+
+    /// <summary>Starts everything; returns when all silos are ready and the client is connected.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="network">Where silos run that can be cut off; <see langword="null"/> for loopback.</param>
+    public static async Task<FaultCluster> StartAsync(FaultStore store, SiloNetwork? network = null)
+    {
+        // It saves itself every second: a mosquitto that is killed loses what came since. Saving at each change would be safe, and takes all its time when much is queued.
+        FaultCluster cluster = new(store, network, await MosquittoBroker.StartAsync("autosave_interval 1"));
+        try
+        {
+            await cluster.StartAsync();
+            return cluster;
+        }
+        catch (Exception)
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts one more silo, on ports of its own; returns when it is ready.</summary>
+    /// <param name="apart">Whether it runs where it can be cut off.</param>
+    public async Task<SiloProcess> StartSiloAsync(bool apart = false)
+    {
+        var address = _network is null ? "127.0.0.1" : apart ? SiloNetwork.Inside : SiloNetwork.Outside;
+        var silo = SiloProcess.Launch(new()
+        {
+            Broker = _tap!.ConnectionString,
+            Address = apart ? SiloNetwork.Inside : "127.0.0.1",
+            Launcher = apart ? _network!.Launcher : [],
+            Arguments =
+            [
+                $"--Orleans:ClusterId={_name}",
+                $"--Orleans:ServiceId={_name}",
+                $"--Orleans:Endpoints:AdvertisedIPAddress={address}",
+                $"--Orleans:Clustering:ProviderType={_store}",
+                $"--Orleans:Clustering:ConnectionString={_databaseForSilos}",
+                $"--Orleans:GrainStorage:Default:ProviderType={_store}",
+                $"--Orleans:GrainStorage:Default:ConnectionString={_databaseForSilos}",
+                $"--Mqtt:KeepAlive={KeepAlive}",
+                "--Dashboard:Enabled=false",
+                "--FleetPage:Enabled=false",
+            ],
+        });
+        _silos.Add(silo);
+        await silo.WaitForReadyAsync();
+        return silo;
+    }
+
+    /// <summary>Puts a new silo in the place of one that is gone.</summary>
+    public async Task ReplaceAsync(SiloProcess gone)
+    {
+        _silos.Remove(gone);
+        await gone.DisposeAsync();
+        await StartSiloAsync();
+    }
+
+    /// <summary>Reads which pins the store has of each updating device: past the silos, where the store can be read so.</summary>
+    public async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadStoreAsync()
+    {
+        Dictionary<string, IReadOnlySet<int>> stored = [];
+        if (_store == FaultStore.PostgreSql)
+        {
+            await using var source = NpgsqlDataSource.Create(_database);
+            await using var command = source.CreateCommand("SELECT grain_key, state FROM mdc_grain_state WHERE grain_key LIKE 'u%' AND state IS NOT NULL");
+            await using var rows = await command.ExecuteReaderAsync();
+            while (await rows.ReadAsync())
+            {
+                using var state = JsonDocument.Parse(rows.GetString(1));
+                stored[rows.GetString(0)] = state.RootElement.GetProperty("pins").EnumerateArray().Select(static pin => pin.GetProperty("pin").GetInt32()).ToHashSet();
+            }
+        }
+        else
+        {
+            foreach (var deviceId in Updates.DeviceIds)
+            {
+                var snapshot = await Caller.GetSnapshotAsync(deviceId);
+                stored[deviceId] = snapshot.Pins.Select(static pin => pin.Pin).ToHashSet();
+            }
+        }
+
+        return stored;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_client is not null)
+        {
+            using CancellationTokenSource bound = new(TimeSpan.FromSeconds(2));
+            await _client.StopAsync(bound.Token);
+            _client.Dispose();
+        }
+
+        foreach (var silo in _silos)
+        {
+            await silo.DisposeAsync();
+        }
+
+        if (_tap is not null)
+        {
+            await _tap.DisposeAsync();
+        }
+
+        _parts.Reverse();
+        foreach (var part in _parts)
+        {
+            await part.DisposeAsync();
+        }
+
+        await Broker.DisposeAsync();
+    }
+
+    private async Task StartAsync()
+    {
+        var address = _network is null ? IPAddress.Loopback : IPAddress.Parse(SiloNetwork.Outside);
+        _tap = new(address, Broker.Port, Updates);
+        if (_store == FaultStore.PostgreSql)
+        {
+            PostgreSql = await PostgreSqlServer.StartNewAsync();
+            _parts.Add(PostgreSql);
+            _database = await PostgreSql.CreateDatabaseAsync();
+            _databaseForSilos = _database;
+            if (_network is not null)
+            {
+                TcpRelay relay = new(address, PostgreSql.Port);
+                _parts.Add(relay);
+                _databaseForSilos = new NpgsqlConnectionStringBuilder(_database) { Host = SiloNetwork.Outside, Port = relay.EndPoint.Port }.ConnectionString;
+            }
+        }
+        else
+        {
+            Redis = await RedisServer.StartNewAsync();
+            _parts.Add(Redis);
+            _database = _databaseForSilos = Redis.ConnectionString;
+        }
+
+        // The first makes the tables; the others come together, and one of them where it can be cut off.
+        await StartSiloAsync();
+        await Task.WhenAll(StartSiloAsync(), StartSiloAsync(apart: _network is not null));
+        _client = await ConnectAsync();
+    }
+
+    private async Task<IHost> ConnectAsync()
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.UseOrleansClient(client =>
+        {
+            client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (_name, _name));
+
+            // A silo that comes is found after a minute by default; these here come and go all the time.
+            client.Configure<GatewayOptions>(static options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(3));
+            if (_store == FaultStore.PostgreSql)
+            {
+                client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = ("Npgsql", _database));
+            }
+            else
+            {
+                client.UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(_database));
+            }
+        });
+        builder.Services.AddDeviceCluster();
+        var host = builder.Build();
+        using CancellationTokenSource bound = new(TimeSpan.FromSeconds(60));
+        await host.StartAsync(bound.Token);
+        return host;
+    }
+}

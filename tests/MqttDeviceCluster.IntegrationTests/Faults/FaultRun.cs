@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace MqttDeviceCluster.IntegrationTests.Faults;
+
+/// <summary>A cluster under load, while something happens to it; and the balance afterwards.</summary>
+internal sealed class FaultRun : IAsyncDisposable
+{
+    public const int UpdatesPerSecond = 500;
+    public const int CommandsPerSecond = 20;
+
+    /// <summary>Generous: the machine may be busy. Reaching it leaves updates unsettled, and fails.</summary>
+    private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(90);
+
+    private readonly UpdateLoad _updates;
+    private readonly CommandLoad _commands;
+
+    private FaultRun(FaultCluster cluster, UpdateLoad updates, CommandLoad commands)
+    {
+        Cluster = cluster;
+        _updates = updates;
+        _commands = commands;
+    }
+
+    public FaultCluster Cluster { get; }
+
+    /// <summary>Starts a cluster and the load on it; returns when both updates and commands get through.</summary>
+    public static async Task<FaultRun> StartAsync(FaultStore store, SiloNetwork? network = null)
+    {
+        var cluster = await FaultCluster.StartAsync(store, network);
+        try
+        {
+            // The first command waits for the first connection to the broker, and says that the way to a device and back is open.
+            var commands = await CommandLoad.StartAsync(cluster.Broker.ConnectionString, () => cluster.Caller, CommandsPerSecond);
+            UpdateLoad updates = new(cluster.Broker.ConnectionString, cluster.Updates, UpdatesPerSecond);
+            await cluster.Updates.WaitForNewAsync(UpdatesPerSecond);
+            return new(cluster, updates, commands);
+        }
+        catch (Exception)
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until updates that are sent from now on are stored.</summary>
+    public Task WaitForServiceAsync() => Cluster.Updates.WaitForNewAsync(UpdatesPerSecond);
+
+    /// <summary>Ends the load, waits until everything is settled, and draws the balance.</summary>
+    public async Task<FaultBalance> FinishAsync(TimeSpan? settleBound = null)
+    {
+        await _updates.StopAsync();
+        var commands = await _commands.StopAsync();
+        var unsettled = await Cluster.Updates.SettleAsync(settleBound ?? SettleBound);
+        return new(Cluster.Updates.Balance(await Cluster.ReadStoreAsync()), unsettled, commands);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _commands.DisposeAsync();
+        await _updates.DisposeAsync();
+        await Cluster.DisposeAsync();
+    }
+}
+
+/// <summary>What became of everything.</summary>
+/// <param name="Updates">The updates.</param>
+/// <param name="Unsettled">How many updates the broker took and no silo had acknowledged in the end.</param>
+/// <param name="Commands">The commands.</param>
+internal sealed record FaultBalance(UpdateBalance Updates, int Unsettled, CommandBalance Commands)
+{
+    /// <summary>Gets the ledger, as an operator reads it.</summary>
+    public override string ToString()
+    {
+        List<(string Name, string Value)> rows =
+        [
+            ("updates published", Count(Updates.Published)),
+            ("  acknowledged by the broker", Count(Updates.Taken)),
+            ("  taken without a session for them", Count(Updates.Unheard)),
+            ("  stored", Count(Updates.Stored)),
+            ("  duplicates", Count(Updates.Duplicates)),
+            ("  lost by the service", Count(Updates.Lost)),
+            ("  lost by the broker", Count(Updates.LostByBroker.Length)),
+            ("  unsettled", Count(Unsettled)),
+            ("  wait until stored and acknowledged", $"median {Seconds(Updates.MedianWait)}, p99 {Seconds(Updates.P99Wait)}"),
+            ("  longest gap for one device", Seconds(Updates.LongestWait)),
+            ("commands sent", Count(Commands.Sent)),
+            ("  confirmed", Count(Commands.Confirmed)),
+            .. Commands.Failed.Select(static kind => ($"  {kind.Key}", Count(kind.Value))),
+            ("  acted late", Count(Commands.ActedLate)),
+            ("  acted twice", Count(Commands.ActedTwice)),
+            ("  falsely confirmed", Count(Commands.FalselyConfirmed)),
+            ("  falsely denied", Count(Commands.FalselyDenied)),
+            ("  longest gap for one device", Seconds(Commands.LongestGap)),
+            .. Commands.Examples.Select(static example => ("  for example", example)),
+        ];
+        var width = rows.Max(static row => row.Name.Length) + 2;
+        return string.Join('\n', rows.Select(row => row.Name.PadRight(width) + row.Value));
+
+        static string Count(int value) => value.ToString("N0", CultureInfo.InvariantCulture);
+        static string Seconds(TimeSpan value) => string.Create(CultureInfo.InvariantCulture, $"{value.TotalSeconds:0.00} s");
+    }
+
+    /// <summary>Fails when anything of what is promised under any fault did not hold.</summary>
+    /// <param name="brokerKilledAt">When the broker was killed, if it was: it saves itself every second, and loses what it took in the two before.</param>
+    public void AssertPromises(long? brokerKilledAt = null)
+    {
+        var forgiven = Updates.LostByBroker.Count(takenAt =>
+            brokerKilledAt is { } killedAt && takenAt < killedAt && Stopwatch.GetElapsedTime(takenAt, killedAt) < TimeSpan.FromSeconds(2));
+        Assert.True(
+            this is { Updates.Lost: 0, Commands: { ActedLate: 0, ActedTwice: 0, FalselyConfirmed: 0, FalselyDenied: 0, Confirmed: > 0 } }
+            && Updates.LostByBroker.Length == forgiven
+            && Unsettled <= forgiven
+            && (brokerKilledAt is not null || Updates.Unheard == 0),
+            ToString());
+    }
+}

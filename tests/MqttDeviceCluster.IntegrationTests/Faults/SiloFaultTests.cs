@@ -1,0 +1,83 @@
+namespace MqttDeviceCluster.IntegrationTests.Faults;
+
+/// <summary>Silos die, stop, hang and are cut off, under load; the others go on.</summary>
+public sealed class SiloFaultTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(20);
+
+    [Fact]
+    public async Task Silos_KilledOneAfterTheOther_LoseNothingAndNobodyWaitsLong()
+    {
+        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql);
+        Random random = new(Seed: 4);
+        for (var kill = 0; kill < FaultScale.Kills; kill++)
+        {
+            var victim = run.Cluster.Running[random.Next(run.Cluster.Running.Count)];
+            await victim.KillAsync();
+            await run.Cluster.ReplaceAsync(victim);
+            await run.WaitForServiceAsync();
+        }
+
+        await FinishAsync(run);
+    }
+
+    [Fact]
+    public async Task Silos_StoppedAndReplacedInTurn_RefuseAtMostAHandfulOfCommands()
+    {
+        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql);
+        foreach (var silo in run.Cluster.Running.ToList())
+        {
+            silo.Terminate();
+            Assert.Equal(0, await silo.WaitForExitAsync());
+            Assert.Equal("", silo.Error);
+            await run.Cluster.ReplaceAsync(silo);
+            await run.WaitForServiceAsync();
+        }
+
+        var balance = await FinishAsync(run);
+        Assert.True(balance.Commands.Sent - balance.Commands.Confirmed <= 10, balance.ToString());
+    }
+
+    [Fact]
+    public async Task Silo_FrozenAMinuteThenContinued_DoesNothingAnyMore()
+    {
+        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql);
+        var frozen = run.Cluster.Running[0];
+        frozen.Signal("STOP");
+        await run.WaitForServiceAsync();
+
+        // Time is what this is about.
+        await Task.Delay(FaultScale.Freeze, TestContext.Current.CancellationToken);
+        frozen.Signal("CONT");
+
+        // It learns that it was declared dead, and ends.
+        await frozen.WaitForExitAsync();
+        await run.Cluster.ReplaceAsync(frozen);
+        await run.WaitForServiceAsync();
+        await FinishAsync(run);
+    }
+
+    [Fact]
+    public async Task Silo_CutOffByTheNetworkThenBack_DoesNothingMeanwhile()
+    {
+        await using var network = await SiloNetwork.CreateAsync();
+        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql, network);
+        var apart = run.Cluster.Running[^1];
+        await network.CutAsync();
+        await run.WaitForServiceAsync();
+        await Task.Delay(FaultScale.Cut, TestContext.Current.CancellationToken);
+        await network.HealAsync();
+        await apart.WaitForExitAsync();
+        await run.WaitForServiceAsync();
+        await FinishAsync(run);
+    }
+
+    private async Task<FaultBalance> FinishAsync(FaultRun run)
+    {
+        var balance = await run.FinishAsync();
+        output.WriteLine(balance.ToString());
+        balance.AssertPromises();
+        Assert.True(balance.Updates.LongestWait < LongestGap && balance.Commands.LongestGap < LongestGap, balance.ToString());
+        return balance;
+    }
+}
