@@ -72,7 +72,11 @@ internal sealed partial class DeviceCluster
         }
     }
 
-    public Task<bool> ForgetAsync(string deviceId, CancellationToken cancellationToken = default) => Device(deviceId).ForgetAsync(cancellationToken);
+    public Task<bool> ForgetAsync(string deviceId, CancellationToken cancellationToken = default)
+    {
+        var device = Device(deviceId);
+        return AskAsync(deviceId, () => device.ForgetAsync(cancellationToken), cancellationToken);
+    }
 
     private async Task<DevicePage> ListPageAsync(DeviceFilter filter, string? continuation, CancellationToken cancellationToken)
     {

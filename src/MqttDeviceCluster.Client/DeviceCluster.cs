@@ -13,6 +13,9 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     /// <summary>How much later than its own timeout a call may answer.</summary>
     internal static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long to wait before a command that was certainly not published is tried again.</summary>
+    internal static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+
     private static readonly TimeSpan MaxPulse = TimeSpan.FromDays(1);
 
     public Task<CommandResult> ConfigPinsAsync(
@@ -20,8 +23,8 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     {
         var device = Device(deviceId);
         ThrowIfDefault(pins, nameof(pins));
-        return BoundAsync(
-            deviceId, device.ConfigPinsAsync(pins, options, cancellationToken), TimeoutOf(options), () => [.. pins.Select(static pin => pin.Pin)], cancellationToken);
+        return CommandAsync(
+            deviceId, left => device.ConfigPinsAsync(pins, left, cancellationToken), options, TimeSpan.Zero, () => [.. pins.Select(static pin => pin.Pin)], cancellationToken);
     }
 
     public Task<CommandResult> SetPinsAsync(
@@ -29,14 +32,11 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     {
         var device = Device(deviceId);
         ThrowIfDefault(pins, nameof(pins));
-        var timeout = TimeoutOf(options);
-        if (options is { PulseConfirmedBy: not PulseEdge.First } && !pins.IsEmpty)
-        {
-            timeout += Clamp(pins.Max(static pin => pin?.Time ?? TimeSpan.Zero), MaxPulse);
-        }
-
-        return BoundAsync(
-            deviceId, device.SetPinsAsync(pins, options, cancellationToken), timeout, () => [.. pins.Select(static pin => pin.Pin)], cancellationToken);
+        var pulse = options is { PulseConfirmedBy: not PulseEdge.First } && !pins.IsEmpty
+            ? Clamp(pins.Max(static pin => pin?.Time ?? TimeSpan.Zero), MaxPulse)
+            : TimeSpan.Zero;
+        return CommandAsync(
+            deviceId, left => device.SetPinsAsync(pins, left, cancellationToken), options, pulse, () => [.. pins.Select(static pin => pin.Pin)], cancellationToken);
     }
 
     public Task<CommandResult> UpdateAsync(
@@ -44,7 +44,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     {
         var device = Device(deviceId);
         ImmutableArray<int> asked = pins.IsDefault ? [] : pins;
-        return BoundAsync(deviceId, device.UpdateAsync(asked, options, cancellationToken), TimeoutOf(options), () => asked, cancellationToken);
+        return CommandAsync(deviceId, left => device.UpdateAsync(asked, left, cancellationToken), options, TimeSpan.Zero, () => asked, cancellationToken);
     }
 
     public Task<ImmutableArray<PinUpdate>> WaitForAsync(
@@ -57,17 +57,21 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             device.WaitForAsync(filters, options, cancellationToken),
             Clamp(options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
             () => [.. filters.Where(static filter => filter.Pin is not null).Select(static filter => filter.Pin!.Value).Distinct()],
+            mayAct: false,
             cancellationToken);
     }
 
-    public Task<DeviceSnapshot> GetSnapshotAsync(string deviceId, CancellationToken cancellationToken = default) =>
-        Device(deviceId).GetSnapshotAsync(cancellationToken);
+    public Task<DeviceSnapshot> GetSnapshotAsync(string deviceId, CancellationToken cancellationToken = default)
+    {
+        var device = Device(deviceId);
+        return AskAsync(deviceId, () => device.GetSnapshotAsync(cancellationToken), cancellationToken);
+    }
 
     public async Task<PinUpdate?> GetPinAsync(string deviceId, int pin, CancellationToken cancellationToken = default)
     {
         var device = Device(deviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(pin);
-        var snapshot = await device.GetSnapshotAsync(cancellationToken).ConfigureAwait(false);
+        var snapshot = await AskAsync(deviceId, () => device.GetSnapshotAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
         return snapshot.Pins.FirstOrDefault(update => update.Pin == pin);
     }
 
@@ -77,8 +81,56 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         return grains.GetGrain<IDeviceGrain>(deviceId);
     }
 
+    // To ask again is harmless: another silo answers.
+    private async Task<T> AskAsync<T>(string deviceId, Func<Task<T>> call, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await call().ConfigureAwait(false);
+            }
+            catch (OrleansException exception)
+            {
+                if (time.GetElapsedTime(started) >= Grace)
+                {
+                    throw Lost(deviceId, exception, mayHaveActed: false);
+                }
+
+                await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    // A silo that stops refuses what it has not published: another one takes it, with what is left of the time.
+    private async Task<CommandResult> CommandAsync(
+        string deviceId,
+        Func<CommandOptions?, Task<CommandResult>> call,
+        CommandOptions? options,
+        TimeSpan pulse,
+        Func<ImmutableArray<int>> asked,
+        CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var timeout = TimeoutOf(options);
+        var left = options;
+        while (true)
+        {
+            try
+            {
+                return await BoundAsync(deviceId, call(left), TimeoutOf(left) + pulse, asked, mayAct: true, cancellationToken).ConfigureAwait(false);
+            }
+            catch (DeviceInterruptedException exception) when (!exception.Published && time.GetElapsedTime(started) + RetryDelay < timeout)
+            {
+                await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
+                left = (options ?? new()) with { Timeout = timeout - time.GetElapsedTime(started) };
+            }
+        }
+    }
+
     private async Task<T> BoundAsync<T>(
-        string deviceId, Task<T> call, TimeSpan timeout, Func<ImmutableArray<int>> asked, CancellationToken cancellationToken)
+        string deviceId, Task<T> call, TimeSpan timeout, Func<ImmutableArray<int>> asked, bool mayAct, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         try
@@ -87,7 +139,11 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         }
         catch (TimeoutException) when (!call.IsCompleted)
         {
-            throw new DeviceTimeoutException(deviceId, time.GetElapsedTime(started), asked(), published: true);
+            throw new DeviceTimeoutException(deviceId, time.GetElapsedTime(started), asked(), published: mayAct);
+        }
+        catch (OrleansException exception)
+        {
+            throw Lost(deviceId, exception, mayAct);
         }
         finally
         {
@@ -99,6 +155,10 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
                 TaskScheduler.Default);
         }
     }
+
+    // The call was turned away, or its silo was lost: which, and whether the command got through before, Orleans does not say.
+    private static DeviceInterruptedException Lost(string deviceId, OrleansException exception, bool mayHaveActed) =>
+        new(deviceId, $"its silo cannot be reached, or was lost ({exception.GetType().Name})", mayHaveActed);
 
     // The grain refuses what is out of range; here it must only not break the sum.
     private static TimeSpan TimeoutOf(CommandOptions? options) =>

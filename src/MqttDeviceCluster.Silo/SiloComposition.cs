@@ -103,7 +103,10 @@ internal static class SiloComposition
         });
         silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(
             DeviceStreams.ProviderName,
-            (services, _) => new StorageDeliveryGate(services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName)));
+            (services, _) => new DeliveryGate(
+                services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
+                services.GetRequiredService<IClusterMembershipService>(),
+                services.GetRequiredService<TimeProvider>()));
         silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();
         silo.Services.AddSingleton<IDeviceIntake, BrokerIntake>();

@@ -136,10 +136,16 @@ public sealed class MqttStreamOptions
     /// of its stream wait, and with ordered acknowledgement the others' acknowledgements wait too.
     /// </summary>
     /// <remarks>
-    /// A consumer that does not answer at all has twice as long. After two failures in a row, or one such silence, everything for that consumer is dead-lettered
+    /// A consumer that does not answer at all has three times as long. After two failures in a row, or one such silence, everything for that consumer is dead-lettered
     /// at once, so that it holds up nobody any more; the newest message is delivered all the same, and when that succeeds the stream is as before.
     /// </remarks>
     public TimeSpan MaxDeliveryTime { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Gets how long a consumer may take to answer. Longer than a message may fail, so that one that answers, if only with errors, is not taken for one that does not; and
+    /// longer than it takes to notice that a silo was lost.
+    /// </summary>
+    internal TimeSpan MaxAnswerTime => 3 * MaxDeliveryTime;
 
     /// <summary>
     /// Gets or sets the topic that refused and dead-lettered messages are published to, QoS 1, with the user properties <c>reason</c> and

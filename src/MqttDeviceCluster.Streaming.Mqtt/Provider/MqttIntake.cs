@@ -56,7 +56,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         _timeProvider = timeProvider;
         _logger = logger;
         _atMostOnce = new(options.MaxPendingAtMostOnce);
-        _holdAfter = 2 * options.MaxDeliveryTime;
+        _holdAfter = options.MaxAnswerTime;
 
         // Tokens grow across restarts and hand-overs as far as clocks agree; nothing but log readers relies on it.
         _sequence = timeProvider.GetUtcNow().UtcTicks;

@@ -127,13 +127,12 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     }
 
     /// <summary>
-    /// Gives up what consumers do not come back with. Without it, a grain that hangs would hold everyone's acknowledgements until its call times out, twice 30 s.
+    /// Gives up what consumers do not come back with. Without it, a grain that hangs would hold everyone's acknowledgements until its call times out, again and again.
     /// </summary>
     public void GiveUpOverdue()
     {
-        // Twice the time that a message may fail, so that a consumer that answers, if only with errors, is never taken for one that does not.
         while (_delivering.First is { } oldest
-            && intake.TimeProvider.GetElapsedTime(oldest.Value.DeliveringSince) >= 2 * intake.Options.MaxDeliveryTime
+            && intake.TimeProvider.GetElapsedTime(oldest.Value.DeliveringSince) >= intake.Options.MaxAnswerTime
             && !HoldFailures)
         {
             _delivering.Remove(oldest);

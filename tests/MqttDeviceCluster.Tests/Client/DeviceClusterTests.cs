@@ -3,6 +3,7 @@ using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Orleans.Runtime;
 
 namespace MqttDeviceCluster.Tests.Client;
 
@@ -60,6 +61,61 @@ public sealed class DeviceClusterTests
         _grain.Command = Task.FromException<CommandResult>(thrown);
 
         Assert.Same(thrown, await Assert.ThrowsAsync<DeviceTimeoutException>(() => Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, Token)));
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_SiloStopsBeforeItPublished_IsTakenByAnotherWithWhatIsLeftOfTheTime()
+    {
+        _grain.Command = Task.FromException<CommandResult>(new DeviceInterruptedException("a", "the silo is stopping", published: false));
+        var call = Cluster().SetPinsAsync("a", [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token);
+        Assert.False(call.IsCompleted);
+
+        CommandResult result = new("a", Guid.Empty, [], Evidence.Observed);
+        _grain.Command = Task.FromResult(result);
+        _time.Advance(DeviceCluster.RetryDelay);
+
+        Assert.Same(result, await call);
+        Assert.Equal(2, _grain.Calls);
+        Assert.Equal(TimeSpan.FromMilliseconds(900), _grain.Options!.Timeout);
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_NoSiloTakesIt_EndsWithTheTimeAsNotPublished()
+    {
+        _grain.Command = Task.FromException<CommandResult>(new DeviceInterruptedException("a", "the silo is stopping", published: false));
+        var call = Cluster().SetPinsAsync("a", [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token);
+        while (!call.IsCompleted)
+        {
+            _time.Advance(DeviceCluster.RetryDelay);
+            await Task.Yield();
+        }
+
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => call)).Published);
+    }
+
+    [Fact]
+    public async Task EveryCall_SiloIsLost_SaysWhatIsKnownInOurWords()
+    {
+        var cluster = Cluster();
+        _grain.Command = Task.FromException<CommandResult>(new SiloUnavailableException("gone"));
+
+        var lost = await Assert.ThrowsAsync<DeviceInterruptedException>(() => cluster.SetPinsAsync("a", [new(13, PinState.High)], null, Token));
+
+        Assert.True(lost.Published);
+        Assert.Equal(1, _grain.Calls);
+    }
+
+    [Fact]
+    public async Task GetSnapshotAsync_SiloIsLost_AsksAnother()
+    {
+        _grain.SnapshotFails = new SiloUnavailableException("gone");
+        var call = Cluster().GetSnapshotAsync("a", Token);
+        Assert.False(call.IsCompleted);
+
+        _grain.SnapshotFails = null;
+        _time.Advance(DeviceCluster.RetryDelay);
+
+        Assert.Equal("a", (await call).DeviceId);
     }
 
     [Fact]
@@ -139,7 +195,15 @@ public sealed class DeviceClusterTests
 
         public Task<CommandResult> ConfigPinsAsync(ImmutableArray<ConfigPin> pins, CommandOptions? options, CancellationToken cancellationToken) => Called(Command);
 
-        public Task<CommandResult> SetPinsAsync(ImmutableArray<SetPin> pins, CommandOptions? options, CancellationToken cancellationToken) => Called(Command);
+        public CommandOptions? Options { get; private set; }
+
+        public Exception? SnapshotFails { get; set; }
+
+        public Task<CommandResult> SetPinsAsync(ImmutableArray<SetPin> pins, CommandOptions? options, CancellationToken cancellationToken)
+        {
+            Options = options;
+            return Called(Command);
+        }
 
         public Task<CommandResult> UpdateAsync(ImmutableArray<int> pins, CommandOptions? options, CancellationToken cancellationToken)
         {
@@ -150,7 +214,8 @@ public sealed class DeviceClusterTests
         public Task<ImmutableArray<PinUpdate>> WaitForAsync(ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken) =>
             Called(new TaskCompletionSource<ImmutableArray<PinUpdate>>().Task);
 
-        public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken) => Called(Task.FromResult(Snapshot));
+        public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken) =>
+            Called(SnapshotFails is null ? Task.FromResult(Snapshot) : Task.FromException<DeviceSnapshot>(SnapshotFails));
 
         private T Called<T>(T result)
         {

@@ -124,16 +124,6 @@ public sealed class HealthEndpointTests : IAsyncLifetime
         Assert.Equal("no timer has run for 30 s", result.Description);
     }
 
-    [Fact]
-    public void DeliveryGate_StoreFails_HoldsFailures()
-    {
-        var gate = new StorageDeliveryGate(_parts);
-        Assert.False(gate.HoldFailures);
-        _parts.IsFailing = true;
-        Assert.True(gate.HoldFailures);
-        Assert.False(new StorageDeliveryGate(null).HoldFailures);
-    }
-
     private async Task AssertAsync(string path, HttpStatusCode status, string body) => Assert.Equal((status, body), await GetAsync(path));
 
     private async Task<(HttpStatusCode Status, string Body)> GetAsync(string path)

@@ -1,0 +1,45 @@
+using MqttDeviceCluster.Storage;
+using MqttDeviceCluster.Streaming.Mqtt;
+
+namespace MqttDeviceCluster.Silo;
+
+/// <summary>
+/// While the store fails, it fails for every device: updates wait at the broker, and none is dead-lettered for it. Likewise those of the devices of a silo that was lost: their
+/// deliveries failed with it. A store that does not say how it is holds nothing back.
+/// </summary>
+internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembershipService membership, TimeProvider time) : IMqttDeliveryGate
+{
+    /// <summary>Long enough for the provider to see it: it asks several times a second, and goes on holding for a while.</summary>
+    private static readonly TimeSpan LossIsNews = TimeSpan.FromSeconds(2);
+
+    private readonly Lock _lock = new();
+    private readonly HashSet<SiloAddress> _lost = [];
+    private MembershipVersion _seen = MembershipVersion.MinValue;
+    private long _lostAt;
+
+    public bool HoldFailures => (storage?.IsFailing ?? false) || HasLostASilo();
+
+    private bool HasLostASilo()
+    {
+        lock (_lock)
+        {
+            var snapshot = membership.CurrentSnapshot;
+            if (snapshot.Version != _seen)
+            {
+                _seen = snapshot.Version;
+                foreach (var member in snapshot.Members.Values)
+                {
+                    if (member.Status == SiloStatus.Dead && _lost.Add(member.SiloAddress))
+                    {
+                        _lostAt = time.GetTimestamp();
+                    }
+                }
+
+                // Orleans forgets them after a while.
+                _lost.RemoveWhere(silo => !snapshot.Members.ContainsKey(silo));
+            }
+
+            return _lostAt != 0 && time.GetElapsedTime(_lostAt) < LossIsNews;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Silo;
+using MqttDeviceCluster.Storage;
+
+namespace MqttDeviceCluster.Tests.Silo.Hosting;
+
+public sealed class DeliveryGateTests
+{
+    private static readonly SiloAddress One = SiloAddress.FromParsableString("127.0.0.1:11111@1");
+    private static readonly SiloAddress Two = SiloAddress.FromParsableString("127.0.0.1:11112@1");
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly Members _members = new();
+
+    [Fact]
+    public void HoldFailures_SiloIsLost_IsHeldForAMomentEachTime()
+    {
+        DeliveryGate gate = new(storage: null, _members, _time);
+        _members.Set(1, (One, SiloStatus.Active), (Two, SiloStatus.Active));
+        Assert.False(gate.HoldFailures);
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _members.Set(2, (One, SiloStatus.Active), (Two, SiloStatus.Dead));
+        Assert.True(gate.HoldFailures);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True(gate.HoldFailures);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(gate.HoldFailures);
+
+        // What is known is no news, whatever else changes.
+        _members.Set(3, (One, SiloStatus.ShuttingDown), (Two, SiloStatus.Dead));
+        Assert.False(gate.HoldFailures);
+        _members.Set(4, (One, SiloStatus.Dead), (Two, SiloStatus.Dead));
+        Assert.True(gate.HoldFailures);
+    }
+
+    [Fact]
+    public void HoldFailures_StoreFails_IsHeldUntilItDoesNot()
+    {
+        Store store = new();
+        DeliveryGate gate = new(store, _members, _time);
+        Assert.False(gate.HoldFailures);
+        store.IsFailing = true;
+        Assert.True(gate.HoldFailures);
+        store.IsFailing = false;
+        Assert.False(gate.HoldFailures);
+    }
+
+    private sealed class Store : IGrainStorageStatus
+    {
+        public bool IsFailing { get; set; }
+
+        public string? Problem => null;
+
+        public int PendingOperations => 0;
+    }
+
+    private sealed class Members : IClusterMembershipService
+    {
+        public ClusterMembershipSnapshot CurrentSnapshot { get; private set; } = new(ImmutableDictionary<SiloAddress, ClusterMember>.Empty, new(0));
+
+        public IAsyncEnumerable<ClusterMembershipSnapshot> MembershipUpdates => throw new NotSupportedException();
+
+        public void Set(long version, params (SiloAddress Silo, SiloStatus Status)[] members) => CurrentSnapshot = new(
+            members.ToImmutableDictionary(static member => member.Silo, static member => new ClusterMember(member.Silo, member.Status, "silo")), new(version));
+
+        public ValueTask Refresh(MembershipVersion minimumVersion = default, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public Task<bool> TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
+    }
+}
