@@ -17,13 +17,18 @@ public sealed class ChaosTests(ITestOutputHelper output)
         Random random = new(seed);
         output.WriteLine($"seed {seed}, {duration.TotalSeconds} s, {store}");
         await using var run = await FaultRun.StartAsync(store);
+        List<long> frozenAt = [];
         (string Name, Func<FaultRun, Random, Task> Strike)[] faults =
         [
             ("a silo is killed", KillSiloAsync),
             ("a silo is stopped", StopSiloAsync),
             ("a silo is frozen for a moment", FreezeSiloShortlyAsync),
             ("a silo is frozen until the others gave it up", FreezeSiloAsync),
-            ("the broker is frozen", FreezeBrokerAsync),
+            ("the broker is frozen", (run, random) =>
+            {
+                frozenAt.Add(Stopwatch.GetTimestamp());
+                return FreezeBrokerAsync(run, random);
+            }),
             ("the broker is stopped and started", RestartBrokerAsync),
             ("the store is stopped and started", RestartStoreAsync),
         ];
@@ -41,7 +46,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
 
         var balance = await run.FinishAsync();
         output.WriteLine(balance.ToString());
-        balance.AssertPromises();
+        balance.AssertPromises(brokersFrozenAt: frozenAt);
     }
 
     private static int Setting(string name, int otherwise) =>

@@ -32,7 +32,9 @@ internal sealed class CommandLoad : IAsyncDisposable
         Broker = new Uri(broker),
         Ids = [.. Enumerable.Range(0, Devices).Select(static i => string.Create(CultureInfo.InvariantCulture, $"c{i}"))],
         Behavior = DeviceBehavior.Default with { InitialPins = [] },
-        KeepAlive = TimeSpan.FromSeconds(5),
+
+        // As long as a controller's: it does not notice a broker that hangs for a while, and is still there for what comes out of it.
+        KeepAlive = TimeSpan.FromSeconds(60),
     });
 
     /// <summary>Starts the devices, and then the caller.</summary>
@@ -95,6 +97,7 @@ internal sealed class CommandLoad : IAsyncDisposable
         var deviceId = string.Create(CultureInfo.InvariantCulture, $"c{device}");
         var (pin, state) = (turn % Pins, 1 - (turn / Pins % 2));
         _numbers[(deviceId, pin, state)] = number;
+        var calledAt = Stopwatch.GetTimestamp();
         var (outcome, happened) = ("confirmed", (bool?)true);
         var error = "";
         try
@@ -117,7 +120,7 @@ internal sealed class CommandLoad : IAsyncDisposable
             };
         }
 
-        _told[number] = new(device, outcome, happened, error, _clock.Elapsed, TimeProvider.System.GetUtcNow());
+        _told[number] = new(device, outcome, happened, error, calledAt, _clock.Elapsed, TimeProvider.System.GetUtcNow());
     }
 
     private void OnReceived(ReceivedCommand command)
@@ -130,7 +133,8 @@ internal sealed class CommandLoad : IAsyncDisposable
 
     private CommandBalance Balance(TimeSpan ended)
     {
-        var (late, twice, falseConfirmations, falseDenials) = (0, 0, 0, 0);
+        var (twice, falseConfirmations, falseDenials) = (0, 0, 0);
+        List<long> late = [];
         List<string> examples = [];
         foreach (var (number, told) in _told)
         {
@@ -150,7 +154,7 @@ internal sealed class CommandLoad : IAsyncDisposable
 
             if (received.FirstOrDefault(static command => command.IsPastDeadline) is { } acted)
             {
-                late++;
+                late.Add(told.CalledAt);
                 examples.Add($"{number}: {told.Outcome} at {told.At:O}, deadline {acted.Deadline:O}, and c{told.Device} got it at {acted.ReceivedAt:O}");
             }
         }
@@ -170,21 +174,21 @@ internal sealed class CommandLoad : IAsyncDisposable
             _told.Count,
             _told.Values.Count(static told => told.Happened == true),
             _told.Values.Where(static told => told.Happened != true).GroupBy(static told => told.Outcome).ToImmutableSortedDictionary(static kind => kind.Key, static kind => kind.Count()),
-            late, twice, falseConfirmations, falseDenials, gap, [.. examples.Take(10)]);
+            [.. late], twice, falseConfirmations, falseDenials, gap, [.. examples.Take(10)]);
     }
 
-    private sealed record Told(int Device, string Outcome, bool? Happened, string Error, TimeSpan Elapsed, DateTimeOffset At);
+    private sealed record Told(int Device, string Outcome, bool? Happened, string Error, long CalledAt, TimeSpan Elapsed, DateTimeOffset At);
 }
 
 /// <summary>What became of the commands of a run.</summary>
 /// <param name="Sent">How many were called.</param>
 /// <param name="Confirmed">How many ended well.</param>
 /// <param name="Failed">How the others ended, and how many.</param>
-/// <param name="ActedLate">How many reached their device after their deadline.</param>
+/// <param name="ActedLate">When each of those was called that reached their device after their deadline (<see cref="Stopwatch"/>).</param>
 /// <param name="ActedTwice">How many acted more than once.</param>
 /// <param name="FalselyConfirmed">How many were confirmed that no device saw.</param>
 /// <param name="FalselyDenied">How many acted though their caller was told that nothing happened.</param>
 /// <param name="LongestGap">The longest time in which no command to one of the devices was confirmed.</param>
 /// <param name="Examples">Some that went wrong.</param>
 internal sealed record CommandBalance(
-    int Sent, int Confirmed, ImmutableSortedDictionary<string, int> Failed, int ActedLate, int ActedTwice, int FalselyConfirmed, int FalselyDenied, TimeSpan LongestGap, ImmutableArray<string> Examples);
+    int Sent, int Confirmed, ImmutableSortedDictionary<string, int> Failed, ImmutableArray<long> ActedLate, int ActedTwice, int FalselyConfirmed, int FalselyDenied, TimeSpan LongestGap, ImmutableArray<string> Examples);
