@@ -116,5 +116,5 @@ internal static class SiloComposition
 
     /// <summary>A storage that cannot be listed leaves the directory with the devices that some silo has in memory.</summary>
     private static void AddDirectory(IServiceCollection services) => services.AddSingleton(static provider =>
-        provider.GetKeyedService<IGrainStateScanner>(SiloSettings.StorageName) is { } scanner ? (IDeviceStateScan)new StoredDevices(scanner) : null!);
+        provider.GetKeyedService<IGrainStateScanner>(SiloSettings.StorageName) is { } scanner ? (IDeviceStateScan)new StoredDevices(scanner, provider.GetRequiredService<TimeProvider>()) : null!);
 }
