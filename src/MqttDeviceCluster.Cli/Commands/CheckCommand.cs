@@ -77,7 +77,7 @@ internal sealed class CheckCommand : Command, IHasExamples
             Write(check.Broker, found, clearing, json);
             return clearing.Left.IsNone ? ExitCode.Done : ExitCode.Failed;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OutputClosedException)
         {
             var failure = Failure.Of(exception, cancellationToken.IsCancellationRequested, "cancelled; what was cleared stays cleared");
             failure.Write(_environment.Error, json);
