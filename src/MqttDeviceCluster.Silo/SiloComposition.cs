@@ -31,7 +31,7 @@ internal static class SiloComposition
             services.AddHostedService<EmbeddedBrokerService>();
         }
 
-        // It goes on beside the start of Orleans, and is over, with a broker that is there, before anyone can call.
+        // It goes on beside the start of Orleans, and holds nothing up: a caller may come before it has ended.
         services.AddHostedService<RetainedCommandCheck>();
         builder.UseOrleans(silo => AddOrleans(silo, builder.Configuration, settings));
         services.AddDeviceCluster();
