@@ -1,3 +1,4 @@
+using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Link;
