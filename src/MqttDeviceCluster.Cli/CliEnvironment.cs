@@ -1,4 +1,6 @@
+using System.Text;
 using MqttDeviceCluster.Cli.Connection;
+using MqttDeviceCluster.Cli.Output;
 
 namespace MqttDeviceCluster.Cli;
 
@@ -37,7 +39,7 @@ internal sealed record CliEnvironment
         var dumb = Environment.GetEnvironmentVariable("TERM") == "dumb";
         return new CliEnvironment
         {
-            Output = Console.Out,
+            Output = redirected && ClosablePipe.TryOpen() is { } pipe ? TextWriter.Synchronized(new StreamWriter(pipe, new UTF8Encoding(false)) { AutoFlush = true }) : Console.Out,
             Error = Console.Error,
             TerminalWidth = redirected ? null : Math.Max(20, Console.WindowWidth),
             LiveTerminal = redirected || dumb ? null : () => (Math.Max(20, Console.WindowWidth), Math.Max(10, Console.WindowHeight)),

@@ -12,4 +12,7 @@ internal static class ExitCode
 
     /// <summary>128 + SIGINT, as shells have it.</summary>
     public const int Cancelled = 130;
+
+    /// <summary>128 + SIGPIPE: nobody reads the output any more.</summary>
+    public const int OutputClosed = 141;
 }

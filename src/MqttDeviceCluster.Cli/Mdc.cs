@@ -29,17 +29,24 @@ internal static class Mdc
             return failure.ExitCode;
         }
 
-        return await parsed.InvokeAsync(
-            new InvocationConfiguration
-            {
-                Output = environment.Output,
-                Error = environment.Error,
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = environment.HandleSignals
-                    ? parsed.CommandResult.Command is SimulateCommand ? SimulationTerminationTimeout : TerminationTimeout
-                    : null,
-            },
-            cancellationToken);
+        try
+        {
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration
+                {
+                    Output = environment.Output,
+                    Error = environment.Error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = environment.HandleSignals
+                        ? parsed.CommandResult.Command is SimulateCommand ? SimulationTerminationTimeout : TerminationTimeout
+                        : null,
+                },
+                cancellationToken);
+        }
+        catch (OutputClosedException)
+        {
+            return ExitCode.OutputClosed;
+        }
     }
 
     private static string Problem(ParseResult parsed)
@@ -76,7 +83,7 @@ internal static class Mdc
               mdc watch --pin 13=high
 
             Exit codes: 0 done, 2 bad input, 3 not confirmed in time, 4 device offline or broker away, 5 no cluster,
-            130 cancelled, 1 anything else. Errors are one line on standard error.
+            130 cancelled, 141 nobody reads the output any more, 1 anything else. Errors are one line on standard error.
             """)
         {
             new ConfigCommand(environment, common),

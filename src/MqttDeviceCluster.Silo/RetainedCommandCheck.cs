@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Silo.Wire;
 using MqttDeviceCluster.Streaming.Mqtt;
@@ -21,23 +22,39 @@ internal sealed partial class RetainedCommandCheck(
     {
         var mqtt = options.Get(DeviceStreams.ProviderName);
         var clientId = $"{mqtt.ClientId ?? $"{cluster.Value.ServiceId}-{DeviceStreams.ProviderName}"}-check";
-        var check = new MqttRetainedCheck(mqtt, DeviceTopics.Commands.Select(FilterOf), clientId, time);
+        MqttRetainedCheck check;
+        try
+        {
+            check = new MqttRetainedCheck(mqtt, DeviceTopics.Commands.Select(FilterOf), clientId, time);
+        }
+        catch (FormatException)
+        {
+            // The stream provider has the same options, and stops the start for them with all that is wrong.
+            return;
+        }
+
         var failed = false;
         for (var delay = FirstDelay; ; delay = delay * 2 < MaxDelay ? delay * 2 : MaxDelay)
         {
             try
             {
-                Report(check.Broker, await check.FindAsync(MaxTopics, stoppingToken));
-                return;
+                var report = await check.FindAsync(MaxTopics, stoppingToken);
+                if (report.Count > 0 || report.IsComplete)
+                {
+                    Report(check.Broker, report);
+                    return;
+                }
+
+                Failed($"{check.Broker} took longer than {check.Timeout.TotalSeconds:0} s.");
             }
             catch (MqttBrokerException e) when (e.NeedsAttention)
             {
-                if (!failed)
-                {
-                    LogFailed(e.Message);
-                }
-
-                (failed, delay) = (true, MaxDelay);
+                Failed(e.Message);
+            }
+            catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or TimeoutException)
+            {
+                // No reason to stop a silo, as an exception that leaves this method does.
+                Failed(e.Message);
             }
             catch (MqttBrokerException)
             {
@@ -45,12 +62,23 @@ internal sealed partial class RetainedCommandCheck(
             }
 
             await Task.Delay(delay * (0.5 + (Random.Shared.NextDouble() / 2)), time, stoppingToken);
+            continue;
+
+            void Failed(string problem)
+            {
+                if (!failed)
+                {
+                    LogFailed(problem);
+                }
+
+                (failed, delay) = (true, MaxDelay);
+            }
         }
     }
 
     private void Report(string broker, MqttRetainedReport report)
     {
-        if (report.Count == 0)
+        if (report.IsNone)
         {
             LogNone(broker);
         }

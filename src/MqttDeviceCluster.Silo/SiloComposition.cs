@@ -31,7 +31,7 @@ internal static class SiloComposition
             services.AddHostedService<EmbeddedBrokerService>();
         }
 
-        // It goes on beside the start of Orleans, and is over, with a broker that is there, before anyone can call.
+        // It goes on beside the start of Orleans, and holds nothing up: a caller may come before it has ended.
         services.AddHostedService<RetainedCommandCheck>();
         builder.UseOrleans(silo => AddOrleans(silo, builder.Configuration, settings));
         services.AddDeviceCluster();
@@ -119,5 +119,5 @@ internal static class SiloComposition
 
     /// <summary>A storage that cannot be listed leaves the directory with the devices that some silo has in memory.</summary>
     private static void AddDirectory(IServiceCollection services) => services.AddSingleton(static provider =>
-        provider.GetKeyedService<IGrainStateScanner>(SiloSettings.StorageName) is { } scanner ? (IDeviceStateScan)new StoredDevices(scanner) : null!);
+        provider.GetKeyedService<IGrainStateScanner>(SiloSettings.StorageName) is { } scanner ? (IDeviceStateScan)new StoredDevices(scanner, provider.GetRequiredService<TimeProvider>()) : null!);
 }

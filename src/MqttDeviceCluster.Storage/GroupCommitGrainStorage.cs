@@ -22,6 +22,7 @@ internal sealed partial class GroupCommitGrainStorage
     private readonly GrainStorageMetrics _metrics;
     private readonly ILogger _logger;
     private readonly GrainStorageHealth _health;
+    private readonly GrainStatePages _pages;
     private readonly GroupCommitter _committer;
     private readonly Lock _stopLock = new();
     private Task? _stopped;
@@ -45,6 +46,7 @@ internal sealed partial class GroupCommitGrainStorage
         _metrics = metrics;
         _logger = logger;
         _health = new GrainStorageHealth(name, store, metrics, logger, timeProvider);
+        _pages = new GrainStatePages(name, serializer, activators, metrics, logger);
         _committer = new GroupCommitter(name, store, _health, metrics, timeProvider, limits);
     }
 

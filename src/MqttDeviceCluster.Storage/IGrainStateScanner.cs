@@ -24,6 +24,8 @@ public interface IGrainStateScanner
     /// <remarks>
     /// A page is what was stored at one moment, every write that completed before the call included; pages are of different moments. Over all of them a record that is
     /// neither written for the first time nor cleared meanwhile is seen exactly once. A record that cannot be deserialized is left out, logged and counted.
+    /// Redis has no order and no such moment: which records there are is as of some time between the call for a scan's first page and its answer, which waits for a walk
+    /// through all keys; a record that was written for the first time after it is not seen. The states are those at the time of their page.
     /// </remarks>
     Task<GrainStatePage<T>> ScanAsync<T>(
         GrainType grainType, string stateName, string? keyPrefix, string? continuation, int maxRecords, CancellationToken cancellationToken);
@@ -39,5 +41,5 @@ public sealed record GrainStatePage<T>(IReadOnlyList<GrainStateRecord<T>> Record
 /// <typeparam name="T">The state.</typeparam>
 /// <param name="Key">The grain's key.</param>
 /// <param name="State">The state, deserialized for this page: the caller's own.</param>
-/// <param name="ModifiedAt">When the state was last written, by the clock of the silo that wrote it.</param>
-public readonly record struct GrainStateRecord<T>(string Key, T State, DateTimeOffset ModifiedAt);
+/// <param name="ModifiedAt">When the state was last written, by the clock of the silo that wrote it; <see langword="null"/> where the store keeps no such time (Redis).</param>
+public readonly record struct GrainStateRecord<T>(string Key, T State, DateTimeOffset? ModifiedAt);

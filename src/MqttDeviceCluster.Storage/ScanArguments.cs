@@ -11,7 +11,7 @@ internal static class ScanArguments
         ArgumentNullException.ThrowIfNull(stateName);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRecords, 1);
         keyPrefix ??= "";
-        if (continuation?.StartsWith(keyPrefix, StringComparison.Ordinal) is false)
+        if (continuation is not null && !(continuation.StartsWith(keyPrefix, StringComparison.Ordinal) && UnicodeText.IsValid(continuation)))
         {
             throw new ArgumentException($"The continuation is not of a scan of keys that begin with '{keyPrefix}'.", nameof(continuation));
         }

@@ -1,6 +1,6 @@
 namespace MqttDeviceCluster;
 
-/// <summary>The fleet could not be read: its store does not answer. The message says why; try again later.</summary>
+/// <summary>The fleet could not be read, or a device not be forgotten: the store failed, and nothing was changed. The message says more; try again later.</summary>
 [GenerateSerializer, Alias("MqttDeviceCluster.FleetUnavailableException")]
 public sealed class FleetUnavailableException : Exception
 {

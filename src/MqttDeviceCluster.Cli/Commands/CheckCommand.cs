@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using MqttDeviceCluster.Cli.Output;
+using MqttDeviceCluster.Cli.Parsing;
 using MqttDeviceCluster.Streaming.Mqtt;
 
 namespace MqttDeviceCluster.Cli.Commands;
@@ -53,15 +54,12 @@ internal sealed class CheckCommand : Command, IHasExamples
         var json = parsed.GetValue(_common.Json);
         try
         {
-            var check = new MqttRetainedCheck(_broker.Read(parsed), CommandTopics, "mdc-check", _environment.TimeProvider)
-            {
-                Quiet = _quiet.Read(parsed)!.Value,
-            };
+            var check = Create(parsed);
             var found = await check.FindAsync(_show.Read(parsed), cancellationToken);
             if (!parsed.GetValue(_clear) || found.Count == 0)
             {
                 Write(check.Broker, found, null, json);
-                return found.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+                return found.IsNone ? ExitCode.Done : ExitCode.Failed;
             }
 
             if (!parsed.GetValue(_yes))
@@ -77,13 +75,25 @@ internal sealed class CheckCommand : Command, IHasExamples
 
             var clearing = await check.ClearAsync(cancellationToken);
             Write(check.Broker, found, clearing, json);
-            return clearing.Left.Count == 0 ? ExitCode.Done : ExitCode.Failed;
+            return clearing.Left.IsNone ? ExitCode.Done : ExitCode.Failed;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OutputClosedException)
         {
             var failure = Failure.Of(exception, cancellationToken.IsCancellationRequested, "cancelled; what was cleared stays cleared");
             failure.Write(_environment.Error, json);
             return failure.ExitCode;
+        }
+    }
+
+    private MqttRetainedCheck Create(ParseResult parsed)
+    {
+        try
+        {
+            return new(_broker.Read(parsed), CommandTopics, "mdc-check", _environment.TimeProvider) { Quiet = _quiet.Read(parsed)!.Value };
+        }
+        catch (FormatException exception)
+        {
+            throw new BadInputException(exception.Message);
         }
     }
 
@@ -101,6 +111,14 @@ internal sealed class CheckCommand : Command, IHasExamples
             {
                 output.WriteLine($"{clearing.Left.CountText} are there again: something publishes them");
             }
+            else if (!clearing.Left.IsComplete)
+            {
+                output.WriteLine(Unknown(broker));
+            }
+        }
+        else if (found.Count == 0 && !found.IsComplete)
+        {
+            output.WriteLine(Unknown(broker));
         }
         else if (found.Count == 0)
         {
@@ -126,6 +144,8 @@ internal sealed class CheckCommand : Command, IHasExamples
             writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  and {found.Count - found.Topics.Count} more"));
         }
     }
+
+    private static string Unknown(string broker) => $"whether there are retained messages on command topics of {broker} is unknown: it took too long";
 
     private static string Messages(MqttRetainedReport found) => found.Count == 1 ? "message" : "messages";
 }

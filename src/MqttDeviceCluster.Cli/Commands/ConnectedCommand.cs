@@ -48,7 +48,7 @@ internal abstract class ConnectedCommand : Command, IHasExamples
                 return await run(connection.Cluster, new ResultWriter(Surroundings, json), cancellationToken);
             }
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OutputClosedException)
         {
             var failure = Failure.Of(exception, cancellationToken.IsCancellationRequested, CancelledMessage);
             failure.Write(Surroundings.Error, json);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using MqttDeviceCluster.Cli.Parsing;
+using MqttDeviceCluster.Streaming.Mqtt;
 
 namespace MqttDeviceCluster.Cli.Commands;
 
@@ -50,10 +51,9 @@ internal static class Parsers
         "--broker",
         "URL",
         "The broker: mqtt://user:password@host:1883, mqtts://, ws:// or wss://. Default mqtt://127.0.0.1:1883.",
-        text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Scheme: "mqtt" or "mqtts" or "ws" or "wss", Host.Length: > 0 }
-            ? uri
-            : throw new BadInputException(
-                $"'{PinSpecs.Shorten(text)}' is not the address of a broker: give mqtt://HOST:PORT (or mqtts, ws, wss), such as mqtt://127.0.0.1:1883"),
+        text => MqttConnectionString.TryParse(text, out _, out var problem)
+            ? new Uri(text.Trim())
+            : throw new BadInputException($"not the address of a broker, such as mqtt://127.0.0.1:1883: {problem}"),
         new Uri("mqtt://127.0.0.1:1883"));
 
     private static DefaultedOption<T> OneOf<T>(string name, string description, (string Word, T Value)[] words, T defaultValue)

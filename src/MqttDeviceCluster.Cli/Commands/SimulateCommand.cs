@@ -60,7 +60,7 @@ internal sealed class SimulateCommand : Command, IHasExamples
 
             return ExitCode.Done;
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OutputClosedException)
         {
             var failure = Failure.Of(exception, cancellationToken.IsCancellationRequested);
             failure.Write(_environment.Error, json);

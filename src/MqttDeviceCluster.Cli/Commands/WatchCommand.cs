@@ -96,10 +96,8 @@ internal sealed class WatchCommand : ConnectedCommand
         var (count, timeout) = (_count.Read(parsed), _timeout.Read(parsed));
         return Task.FromResult<Run>(async (cluster, writer, token) =>
         {
-            using var enough = CancellationTokenSource.CreateLinkedTokenSource(token);
-            using var timer = timeout is { } limit
-                ? Surroundings.TimeProvider.CreateTimer(_ => enough.Cancel(), null, limit, Timeout.InfiniteTimeSpan)
-                : null;
+            using CancellationTokenSource time = new(timeout ?? Timeout.InfiniteTimeSpan, Surroundings.TimeProvider);
+            using var enough = CancellationTokenSource.CreateLinkedTokenSource(token, time.Token);
             var events = device is not null
                 ? cluster.WatchAsync(device, pins, enough.Token)
                 : cluster.WatchAsync(new WatchOptions { Pins = pins, DeviceIdPrefix = prefix }, enough.Token);

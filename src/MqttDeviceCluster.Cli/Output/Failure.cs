@@ -22,7 +22,6 @@ internal sealed record Failure(int ExitCode, string Error, string Message)
         BrokerUnavailableException broker => new(
             Cli.ExitCode.Unreachable, broker.Refused ? "broker-refused" : "broker-away", exception.Message),
         MqttBrokerException broker => new(Cli.ExitCode.Unreachable, broker.NeedsAttention ? "broker-refused" : "broker-away", exception.Message),
-        FormatException => new(Cli.ExitCode.BadInput, "bad-input", exception.Message),
         SimulatorConnectionException => new(Cli.ExitCode.Unreachable, "broker-away", exception.Message),
         NoClusterException => new(Cli.ExitCode.NoCluster, "no-cluster", exception.Message),
         SiloUnavailableException or ConnectionFailedException or ClientNotAvailableException => new(

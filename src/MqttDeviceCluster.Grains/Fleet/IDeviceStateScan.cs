@@ -27,5 +27,5 @@ public sealed record DeviceStatePage<T>(IReadOnlyList<StoredDeviceState<T>> Stat
 /// <summary>A stored state.</summary>
 /// <param name="Key">The grain's key.</param>
 /// <param name="State">The state.</param>
-/// <param name="StoredAt">When it was written (UTC).</param>
+/// <param name="StoredAt">When it was written (UTC), or read, where the storage keeps no time of a write.</param>
 public readonly record struct StoredDeviceState<T>(string Key, T State, DateTimeOffset StoredAt);

@@ -13,6 +13,9 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
     private static readonly TimeSpan BetweenWatches = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan BetweenSeen = TimeSpan.FromSeconds(3);
 
+    // A cluster that is away for long is mentioned once in so many attempts.
+    private const int LogEvery = 100;
+
     // Unchanged reports too: only they say when a quiet device was last seen.
     private static readonly WatchOptions Options = new() { IncludeUnchanged = true, BufferSize = 16_384 };
 
@@ -21,11 +24,12 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
     /// <summary>Runs until it is cancelled; then it ends without an exception.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        for (var failures = 0; !cancellationToken.IsCancellationRequested;)
+        var failures = 0;
+        while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
-                await WatchAsync(cancellationToken);
+                await WatchAsync(Started, cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -34,9 +38,9 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
 #pragma warning disable CA1031 // Whatever ends the watch, the page says that it is stale and the watch begins anew.
             catch (Exception e)
             {
-                if (failures++ == 0)
+                if (failures++ % LogEvery == 0)
                 {
-                    LogWatchLost(e, BetweenWatches);
+                    LogWatchLost(e, failures, BetweenWatches);
                 }
 
                 Model.Status = FleetStatus.Stale("The fleet cannot be watched at the moment.");
@@ -45,19 +49,35 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
 
             await Task.Delay(BetweenWatches, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+
+        void Started()
+        {
+            if (failures > 0)
+            {
+                LogWatching(failures);
+            }
+
+            failures = 0;
+        }
     }
 
-    private async Task WatchAsync(CancellationToken cancellationToken)
+    private async Task WatchAsync(Action started, CancellationToken cancellationToken)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var wanted = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        var beside = Task.WhenAll(ListAsync(wanted, ended.Token), TellSeenAsync(ended.Token));
+        var beside = Task.WhenAll(BesideAsync(() => ListAsync(wanted, ended.Token), ended), BesideAsync(() => TellSeenAsync(ended.Token), ended));
         try
         {
-            await foreach (var news in cluster.WatchAsync(Options, cancellationToken))
+            await foreach (var news in cluster.WatchAsync(Options, ended.Token))
             {
+                if (news is WatchStartedEvent)
+                {
+                    started();
+                }
+
                 if (news is WatchStartedEvent or GapEvent)
                 {
+                    Model.WantListing();
                     wanted.Writer.TryWrite(true);
                 }
                 else
@@ -65,6 +85,10 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
                     Model.Apply(news);
                 }
             }
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // Something beside it failed: that is thrown below.
         }
         finally
         {
@@ -74,6 +98,19 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
 
         cancellationToken.ThrowIfCancellationRequested();
         throw new InvalidOperationException("The watch ended by itself.");
+    }
+
+    // The watch ends with whatever runs beside it: a page whose times stand still, without a word of why, would be worse than one that begins anew.
+    private static async Task BesideAsync(Func<Task> run, CancellationTokenSource watch)
+    {
+        try
+        {
+            await run();
+        }
+        finally
+        {
+            await watch.CancelAsync();
+        }
     }
 
     private async Task ListAsync(Channel<bool> wanted, CancellationToken cancellationToken)
@@ -90,6 +127,11 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
                 }
 
                 Model.EndListing();
+                if (failures > 0)
+                {
+                    LogListed(failures);
+                }
+
                 failures = 0;
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -99,11 +141,12 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
 #pragma warning disable CA1031 // Whatever ends the listing, the page says that it is stale and the listing begins anew.
             catch (Exception e)
             {
-                if (failures++ == 0)
+                if (failures++ % LogEvery == 0)
                 {
-                    LogListingFailed(e, BetweenListings);
+                    LogListingFailed(e, failures, BetweenListings);
                 }
 
+                Model.WantListing();
                 Model.Status = FleetStatus.Stale(e is FleetUnavailableException ? e.Message : "The fleet cannot be listed at the moment.");
                 wanted.Writer.TryWrite(true);
             }
@@ -122,9 +165,15 @@ internal sealed partial class FleetFeed(IDeviceCluster cluster, TimeProvider tim
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "The fleet page lost its watch; trying every {Delay}.")]
-    private partial void LogWatchLost(Exception exception, TimeSpan delay);
+    [LoggerMessage(LogLevel.Warning, "The fleet page has no watch over the fleet, failure {Count} in a row; trying every {Delay}.")]
+    private partial void LogWatchLost(Exception exception, int count, TimeSpan delay);
 
-    [LoggerMessage(LogLevel.Warning, "The fleet page could not list the devices; trying every {Delay}.")]
-    private partial void LogListingFailed(Exception exception, TimeSpan delay);
+    [LoggerMessage(LogLevel.Information, "The fleet page watches the fleet again, after {Count} failures.")]
+    private partial void LogWatching(int count);
+
+    [LoggerMessage(LogLevel.Warning, "The fleet page could not list the devices, failure {Count} in a row; trying every {Delay}.")]
+    private partial void LogListingFailed(Exception exception, int count, TimeSpan delay);
+
+    [LoggerMessage(LogLevel.Information, "The fleet page lists the devices again, after {Count} failures.")]
+    private partial void LogListed(int count);
 }

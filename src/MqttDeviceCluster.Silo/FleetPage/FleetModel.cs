@@ -15,6 +15,7 @@ internal sealed class FleetModel
     private FleetDevice? _newest;
     private long _version;
     private int _listing;
+    private bool _isListingWanted;
     private volatile FleetStatus _status = FleetStatus.Listing;
 
     public FleetStatus Status
@@ -23,15 +24,28 @@ internal sealed class FleetModel
         set => _status = value;
     }
 
+    /// <summary>Changes may have been missed: until a listing that begins after this has ended, what is shown is not known to be true.</summary>
+    public void WantListing()
+    {
+        lock (_gate)
+        {
+            _isListingWanted = true;
+            if (Status == FleetStatus.Live)
+            {
+                Status = FleetStatus.Listing;
+            }
+        }
+    }
+
     /// <summary>A listing begins. What the watch tells from here on is newer than what a row says, unless the row's time is later.</summary>
     public void BeginListing()
     {
         lock (_gate)
         {
             _listing++;
+            _isListingWanted = false;
+            Status = FleetStatus.Listing;
         }
-
-        Status = FleetStatus.Listing;
     }
 
     /// <summary>The listing named every device: those that neither it nor the watch named since it began are gone.</summary>
@@ -43,9 +57,12 @@ internal sealed class FleetModel
             {
                 Forget(device);
             }
-        }
 
-        Status = FleetStatus.Live;
+            if (!_isListingWanted)
+            {
+                Status = FleetStatus.Live;
+            }
+        }
     }
 
     /// <summary>Takes in a row of the listing.</summary>

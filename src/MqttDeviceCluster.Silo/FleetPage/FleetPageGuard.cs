@@ -26,7 +26,8 @@ internal enum Demand
 /// </remarks>
 internal sealed class FleetPageGuard(FleetPageToken? token)
 {
-    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via"];
+    // With ASPNETCORE_FORWARDEDHEADERS_ENABLED, what was in X-Forwarded-For is taken away, and leaves X-Original-For.
+    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Original-For", "X-Forwarded-Host", "Via"];
 
     public bool HasToken => token is not null;
 

@@ -14,7 +14,7 @@ internal static class Words
     {
         PresenceReason.Birth => "birth",
         PresenceReason.Traffic => "traffic",
-        PresenceReason.LastWill => "lastWill",
+        PresenceReason.LastWill => "last-will",
         PresenceReason.Silence => "silence",
         _ => "none",
     };

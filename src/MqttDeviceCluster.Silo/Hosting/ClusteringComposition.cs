@@ -7,16 +7,34 @@ namespace MqttDeviceCluster.Silo.Hosting;
 /// <remarks>Orleans itself adds the providers that the configuration names; here they get what they need beside it.</remarks>
 internal static class ClusteringComposition
 {
+    private const string Clustering = "Orleans:Clustering";
+    private const string Storage = $"Orleans:GrainStorage:{SiloSettings.StorageName}";
+
+    // Orleans has its Redis providers under both names.
+    private const string AzureRedis = "AZUREREDISCACHE";
+
+    /// <summary>Says what Orleans' providers can be told and this host cannot give.</summary>
+    public static void Check(SettingReader read, IConfiguration configuration)
+    {
+        foreach (var section in (string[])[Clustering, Storage])
+        {
+            if (configuration[$"{section}:ServiceKey"] is not null)
+            {
+                read.Problems.Add($"{section}:ServiceKey names a connection that a host has registered, and this one has none: give ConnectionString or ConnectionName");
+            }
+        }
+    }
+
     public static void AddClustering(ISiloBuilder silo, IConfiguration configuration, SiloSettings settings)
     {
         silo.Configure<EndpointOptions>(options => Apply(settings.Endpoints, options));
-        switch (ProviderType(configuration, "Orleans:Clustering"))
+        switch (ProviderType(configuration, Clustering))
         {
             // PostgreSql, ours, brings its tables by itself.
             case "ADONET":
                 silo.AddPostgreSqlClusteringTables();
                 break;
-            case "REDIS":
+            case "REDIS" or AzureRedis:
                 silo.CheckRedisClustering();
                 break;
         }
@@ -24,7 +42,7 @@ internal static class ClusteringComposition
 
     public static void AddStorage(ISiloBuilder silo, IConfiguration configuration)
     {
-        if (ProviderType(configuration, $"Orleans:GrainStorage:{SiloSettings.StorageName}") == "REDIS")
+        if (ProviderType(configuration, Storage) is "REDIS" or AzureRedis)
         {
             silo.ObserveRedisGrainStorage(SiloSettings.StorageName);
         }

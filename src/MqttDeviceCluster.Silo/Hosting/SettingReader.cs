@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using MqttDeviceCluster.Streaming.Mqtt;
 
 namespace MqttDeviceCluster.Silo.Hosting;
 
@@ -96,9 +97,9 @@ internal sealed class SettingReader(IConfiguration configuration)
         {
             Problems.Add($"ConnectionStrings:{SiloSettings.BrokerConnectionName} is empty: leave it out to get the embedded broker");
         }
-        else if (BrokerUrl.TryParse(connectionString, out var url, out var problem))
+        else if (MqttConnectionString.TryParse(connectionString, out _, out var problem))
         {
-            return url;
+            return new Uri(connectionString.Trim());
         }
         else
         {

@@ -8,7 +8,7 @@ internal sealed partial class SiloLog(ILogger logger)
     public void Started(SiloSettings settings, IEnumerable<string> urls)
     {
         LogStarted(SiloHost.Version, settings.ClusterId, settings.SiloPort, settings.GatewayPort);
-        var broker = BrokerUrl.Redact(settings.Broker);
+        var broker = settings.BrokerName;
         if (settings.EmbedsBroker)
         {
             LogEmbeddedBroker(broker);

@@ -18,7 +18,7 @@ internal static class SiloPreflight
             CheckPort(
                 settings.EmbeddedBrokerEndpoint,
                 "the embedded broker",
-                $"choose another with --EmbeddedBroker:Port, or use the broker that is there with --ConnectionStrings:mqtt={BrokerUrl.Redact(settings.Broker)}");
+                $"choose another with --EmbeddedBroker:Port, or use the broker that is there with --ConnectionStrings:mqtt={settings.BrokerName}");
         }
 
         if (settings.LocalhostClustering)

@@ -41,8 +41,11 @@ internal sealed record SiloSettings
     /// <summary>Gets whether the broker runs in this process.</summary>
     public required bool EmbedsBroker { get; init; }
 
-    /// <summary>Gets the broker in use. It may hold a password: log <see cref="BrokerUrl.Redact"/> of it.</summary>
+    /// <summary>Gets the broker in use. It may hold a password: log <see cref="BrokerName"/>.</summary>
     public required Uri Broker { get; init; }
+
+    /// <summary>Gets the broker in use, without user and password.</summary>
+    public string BrokerName => MqttConnectionString.Parse(Broker.OriginalString).ToString();
 
     public required IPEndPoint EmbeddedBrokerEndpoint { get; init; }
 
@@ -129,6 +132,7 @@ internal sealed record SiloSettings
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
         };
+        ClusteringComposition.Check(read, configuration);
         SiloEndpoints.CheckEmbedded(read, !settings.LocalhostClustering, settings.EmbedsBroker, settings.EmbedsStore);
         read.ThrowIfProblems();
         return settings;

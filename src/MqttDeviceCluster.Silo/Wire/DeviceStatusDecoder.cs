@@ -27,7 +27,12 @@ internal sealed class DeviceStatusDecoder : IMqttEventDecoder<DeviceMessage>
             return MqttDecoded.Refuse<DeviceMessage>(payload.Refusal!, payload.Detail!);
         }
 
-        var status = new DeviceStatus(message.ReceivedAt, message.Retain, payload.Online) { Boot = payload.Boot, Firmware = payload.Firmware };
+        var status = new DeviceStatus(message.ReceivedAt, message.Retain, payload.Online)
+        {
+            Boot = payload.Boot,
+            Firmware = payload.Firmware,
+            Redelivered = message.Duplicate,
+        };
         return payload.RefusedParts == 0
             ? MqttDecoded.Accept<DeviceMessage>(status)
             : MqttDecoded.AcceptPart<DeviceMessage>(status, payload.RefusedParts, payload.Refusal!, payload.Detail!);

@@ -55,4 +55,4 @@ internal readonly record struct GrainStatePageLimits(int MaxRecords, int MaxByte
 internal sealed record StoredGrainStatePage(IReadOnlyList<ScannedGrainState> Records, bool HasMore);
 
 /// <summary>A record as it is stored, with its key.</summary>
-internal readonly record struct ScannedGrainState(string GrainKey, ReadOnlyMemory<byte> Payload, DateTimeOffset ModifiedAt);
+internal readonly record struct ScannedGrainState(string GrainKey, ReadOnlyMemory<byte> Payload, DateTimeOffset? ModifiedAt);

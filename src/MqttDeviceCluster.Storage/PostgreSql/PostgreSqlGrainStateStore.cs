@@ -7,12 +7,15 @@ namespace MqttDeviceCluster.Storage.PostgreSql;
 /// <summary>Records in a table of PostgreSQL, shared by any number of silos: one statement per commit, and a few connections for reads beside it.</summary>
 internal sealed class PostgreSqlGrainStateStore : IGrainStateStore
 {
-    // A connection that was idle for longer is tried before it is used: the server may have been restarted, and a commit must not find out, since it cannot be repeated.
+    // When none of the pool's connections was used for longer, one is tried before it is used: the server may have been restarted, and a commit should not be what finds out,
+    // since it cannot be repeated.
     private static readonly TimeSpan TrustedIdleTime = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _timeProvider;
     private readonly NpgsqlDataSource _dataSource;
     private readonly SemaphoreSlim _readers;
+
+    // Of the whole pool: while some connection is in use, one that was idle is used untried.
     private long _lastUsed;
 
     public PostgreSqlGrainStateStore(PostgreSqlGrainStorageOptions options, TimeProvider timeProvider)
@@ -67,7 +70,7 @@ internal sealed class PostgreSqlGrainStateStore : IGrainStateStore
             : RunReadAsync(connection => ReadAsync(connection, key), cancellationToken);
 
     public Task<StoredGrainStatePage> ScanAsync(GrainStateRange range, GrainStatePageLimits limits, CancellationToken cancellationToken) =>
-        HasNul(range.ServiceId, range.GrainType, range.KeyPrefix, range.StateName)
+        HasNul(range.ServiceId, range.GrainType, range.KeyPrefix, range.StateName, range.After ?? "")
             ? Task.FromResult(new StoredGrainStatePage([], HasMore: false))
             : RunReadAsync(connection => ScanAsync(connection, range, limits), cancellationToken);
 
@@ -201,6 +204,12 @@ internal sealed class PostgreSqlGrainStateStore : IGrainStateStore
             await connection.DisposeAsync();
             _dataSource.Clear();
             return await _dataSource.OpenConnectionAsync();
+        }
+        catch (Exception)
+        {
+            // What else it may be, such as the timeout of a server that hangs, is the caller's; the connection is not, and would be missing in the pool for ever.
+            await connection.DisposeAsync();
+            throw;
         }
     }
 

@@ -16,6 +16,7 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
     private readonly IGrainStorage _inner;
     private readonly RedisConnection _connection;
     private readonly RedisGrainStateScanner _scanner;
+    private readonly GrainStatePages _pages;
     private readonly GrainStorageMetrics _metrics;
     private readonly GrainStorageHealth _health;
     private readonly ILogger _logger;
@@ -40,7 +41,8 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         _metrics = metrics;
         _logger = logger;
         _health = new GrainStorageHealth(name, connection, metrics, logger, timeProvider);
-        _scanner = new RedisGrainStateScanner(name, serviceId, connection, serializer, activators, metrics, timeProvider, logger);
+        _scanner = new RedisGrainStateScanner(serviceId, connection, timeProvider);
+        _pages = new GrainStatePages(name, serializer, activators, metrics, logger);
     }
 
     public bool IsFailing => _health.Problem is not null;
@@ -67,14 +69,13 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        _health.OnStarted(StoreOperation.Read);
+        var limits = GrainStatePages.Limits(maxRecords);
+        List<ScannedGrainState> stored;
+        string? next;
         try
         {
-            // On the thread pool: thousands of records would hold up the grain whose turn asked for them.
-            var page = await Task.Run(() => _scanner.ScanAsync<T>(range, maxRecords), cancellationToken).WaitAsync(cancellationToken);
-            _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Ok);
+            (stored, next) = await Task.Run(() => ScanAsync(range, limits), cancellationToken).WaitAsync(cancellationToken);
             _health.OnSuccess(StoreOperation.Read);
-            return page;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -86,10 +87,10 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
             _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Failed);
             throw new GrainStorageUnavailableException(_name, _health.OnFailure(StoreOperation.Read, cause));
         }
-        finally
-        {
-            _health.OnEnded(StoreOperation.Read);
-        }
+
+        var page = await _pages.CreateAsync<T>(stored, next, range, cancellationToken);
+        _metrics.OnOperation(_name, "scan", GrainStorageMetrics.Ok);
+        return page;
     }
 
     public void Participate(ISiloLifecycle lifecycle)
@@ -108,6 +109,7 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         }
 
         await _health.DisposeAsync().ConfigureAwait(false);
+        await _scanner.DisposeAsync().ConfigureAwait(false);
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
@@ -127,6 +129,21 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         }
 
         LogOpened(_name, _connection.Location);
+    }
+
+    private async Task<(List<ScannedGrainState> Records, string? Continuation)> ScanAsync(GrainStateRange range, GrainStatePageLimits limits)
+    {
+        // A walk through all keys takes its time and is no stall: each of its steps is short, and one that is not answered fails by the driver's timeout.
+        var page = await _scanner.FindAsync(range, limits);
+        _health.OnStarted(StoreOperation.Read);
+        try
+        {
+            return await _scanner.ReadAsync(page, limits);
+        }
+        finally
+        {
+            _health.OnEnded(StoreOperation.Read);
+        }
     }
 
     private async Task RunAsync(string operation, StoreOperation kind, string stateName, GrainId grainId, Func<Task> run)

@@ -21,14 +21,20 @@ internal sealed partial class RedisClusteringCheck(IOptions<RedisClusteringOptio
         }
 
         var location = RedisReasons.Describe(configuration);
+        var connecting = ConnectionMultiplexer.ConnectAsync(configuration);
         try
         {
-            await using var multiplexer = await ConnectionMultiplexer.ConnectAsync(configuration).WaitAsync(cancellationToken);
+            var multiplexer = await connecting.WaitAsync(cancellationToken);
             await multiplexer.GetDatabase().KeyExistsAsync(options.Value.CreateRedisKey(cluster.Value)).WaitAsync(cancellationToken);
         }
         catch (Exception cause) when (cause is not OperationCanceledException)
         {
             throw new ClusteringUnavailableException($"Clustering cannot use {location}: {RedisReasons.Explain(cause)}.", cause);
+        }
+        finally
+        {
+            // Not awaited: a start that was given up while it connects would go on waiting for it.
+            _ = RedisConnection.CloseAsync(connecting);
         }
 
         LogReady(location);

@@ -10,6 +10,7 @@ internal sealed class RedisConnection : IProbedStore, IAsyncDisposable
     private readonly RedisKey _probeKey;
     private readonly Lock _lock = new();
     private Task<IConnectionMultiplexer>? _connecting;
+    private bool _disposed;
 
     public RedisConnection(ConfigurationOptions options, string serviceId, string providerName)
     {
@@ -21,10 +22,12 @@ internal sealed class RedisConnection : IProbedStore, IAsyncDisposable
     public string Location { get; }
 
     /// <summary>Connects, once. A failure is not kept: the next call tries again.</summary>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public Task<IConnectionMultiplexer> ConnectAsync()
     {
         lock (_lock)
         {
+            ObjectDisposedException.ThrowIf(_disposed, this);
             if (_connecting is null or { IsFaulted: true } or { IsCanceled: true })
             {
                 _connecting = ConnectCoreAsync();
@@ -57,11 +60,28 @@ internal sealed class RedisConnection : IProbedStore, IAsyncDisposable
         Task<IConnectionMultiplexer>? connecting;
         lock (_lock)
         {
-            connecting = _connecting;
-            _connecting = null;
+            (connecting, _connecting, _disposed) = (_connecting, null, true);
         }
 
-        if (connecting is { IsCompletedSuccessfully: true })
+        if (connecting is null)
+        {
+            return;
+        }
+
+        // One that is still being made may take its whole timeout, which nobody should wait for; then it goes as soon as it is there.
+        var closing = CloseAsync(connecting);
+        if (connecting.IsCompleted)
+        {
+            await closing.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Closes a connection once it is made, if it ever is.</summary>
+    public static async Task CloseAsync<T>(Task<T> connecting)
+        where T : IConnectionMultiplexer
+    {
+        await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (connecting.IsCompletedSuccessfully)
         {
             await (await connecting.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
         }

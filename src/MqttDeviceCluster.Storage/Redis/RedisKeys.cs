@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 
 namespace MqttDeviceCluster.Storage.Redis;
 
@@ -11,9 +12,13 @@ internal sealed class RedisKeys(string serviceId, string grainType, string state
     /// <summary>Gets the pattern that finds them, with the signs that mean something in one escaped.</summary>
     public byte[] Pattern => [.. Escape(_prefix), (byte)'*', .. Escape(_suffix)];
 
-    /// <summary>Gets the grain key in a key that the pattern found.</summary>
+    /// <summary>
+    /// Gets the grain key in a key that the pattern found. One that is not UTF-8 is a stranger's: as text it would be another key, and a scan that goes on after it might come
+    /// by it again.
+    /// </summary>
     public ReadOnlyMemory<byte>? GrainKey(byte[] key) =>
         key.Length >= _prefix.Length + _suffix.Length && key.AsSpan().StartsWith(_prefix) && key.AsSpan().EndsWith(_suffix)
+        && Utf8.IsValid(key.AsSpan(_prefix.Length, key.Length - _prefix.Length - _suffix.Length))
             ? key.AsMemory(_prefix.Length, key.Length - _prefix.Length - _suffix.Length)
             : null;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.Extensions.Options;
-using MqttDeviceCluster.Streaming.Mqtt.Link;
 using Orleans.Configuration;
 
 namespace MqttDeviceCluster.Streaming.Mqtt;

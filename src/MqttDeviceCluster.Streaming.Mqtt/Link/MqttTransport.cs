@@ -117,6 +117,16 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
             RevocationMode = X509RevocationMode.NoCheck,
             AllowRenegotiation = false,
         };
+        if (_settings.CertificateAuthorityFile is { } file)
+        {
+            Trust(options, file, webSocket);
+        }
+        else
+        {
+            options.CertificateValidationHandler = check => IsAccepted(check.SslPolicyErrors);
+        }
+
+        // Last: nothing fails after it, so what was loaded is disposed with the transport.
         if (_settings.ClientCertificate is { } load)
         {
             _clientCertificate = load();
@@ -124,12 +134,11 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
             options.ClientCertificatesProvider = new DefaultMqttCertificatesProvider([_clientCertificate]);
         }
 
-        if (_settings.CertificateAuthorityFile is not { } file)
-        {
-            options.CertificateValidationHandler = check => IsAccepted(check.SslPolicyErrors);
-            return options;
-        }
+        return options;
+    }
 
+    private void Trust(MqttClientTlsOptions options, string file, bool webSocket)
+    {
         // Read for each connection, so that a replaced file takes effect at the next one.
         X509Certificate2Collection trusted = [];
         try
@@ -155,8 +164,6 @@ internal sealed class MqttTransport : IMqttClientStreamProvider, IDisposable
             options.TrustChain = trusted;
             options.CertificateValidationHandler = check => IsAccepted(check.SslPolicyErrors);
         }
-
-        return options;
     }
 
     // As strict as without a handler; only that a refusal can be explained.

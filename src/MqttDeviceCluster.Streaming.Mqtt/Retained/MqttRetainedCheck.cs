@@ -9,7 +9,7 @@ namespace MqttDeviceCluster.Streaming.Mqtt;
 /// <remarks>
 /// Each look is a short clean session of its own: it takes nothing from any other session. While it lasts, a moment longer than <see cref="Quiet"/>, the broker
 /// has a subscriber for every topic looked at, and cannot say that there is none. A broker that bounds what it queues for a client (mosquitto's
-/// <c>max_queued_messages</c>) may show only a part of very many; clearing looks again until nothing is left.
+/// <c>max_queued_messages</c>) may show only a part of very many; clearing looks again until nothing is left, up to <see cref="MaxPasses"/> times.
 /// </remarks>
 public sealed class MqttRetainedCheck
 {
@@ -25,13 +25,22 @@ public sealed class MqttRetainedCheck
     /// <param name="filters">The topic filters to look at. They should not overlap, or a message is counted twice.</param>
     /// <param name="clientId">How the client id begins; something random follows.</param>
     /// <param name="timeProvider">The time.</param>
-    /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
+    /// <exception cref="FormatException">
+    /// The connection string is missing or not valid, or what says who we are cannot be used, such as a file that does not exist. The message says what, and holds no secret.
+    /// </exception>
     public MqttRetainedCheck(MqttStreamOptions options, IEnumerable<string> filters, string clientId, TimeProvider timeProvider)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(clientId);
         _options = options;
         _broker = MqttConnectionString.Parse(options.ConnectionString ?? throw new FormatException("There is no MQTT connection string."));
+        List<string> problems = [];
+        MqttCredentialRules.Check(options, problems);
+        if (problems.Count > 0)
+        {
+            throw new FormatException($"The MQTT credentials cannot be used: {string.Join("; ", problems)}.");
+        }
+
         // QoS 0: a message that is only counted needs no acknowledgement, and TCP slows the broker down well enough.
         _filters = [.. filters.Select(filter => new MqttFilter(filter, MqttQualityOfService.AtMostOnce))];
         _clientId = $"{clientId}-{Guid.NewGuid().ToString("N")[..8]}";
@@ -43,6 +52,12 @@ public sealed class MqttRetainedCheck
 
     /// <summary>Gets how long one look, or one pass of clearing, may take. Default 30 s.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Gets how many times clearing looks, 1 or more. Default 200: enough for 200,000 messages at a broker that shows 1,000 at a time. It ends clearing when someone
+    /// retains messages faster than they are cleared.
+    /// </summary>
+    public int MaxPasses { get; init; } = 200;
 
     /// <summary>Gets the broker, without user and password.</summary>
     public string Broker => _broker.ToString();
@@ -58,20 +73,21 @@ public sealed class MqttRetainedCheck
     }
 
     /// <summary>
-    /// Clears the retained messages, each with an empty retained one, and looks again until none is found. A device that is connected receives the
-    /// empty message as well.
+    /// Clears the retained messages, each with an empty retained one, and looks again until none is found, or only those that were just cleared, or <see cref="MaxPasses"/>
+    /// times. A device that is connected receives the empty message as well.
     /// </summary>
     /// <param name="cancellationToken">Ends it; what is cleared stays cleared.</param>
     /// <exception cref="MqttBrokerException">The broker is away, or refuses the connection, a subscription or a message.</exception>
     public async Task<MqttRetainedClearing> ClearAsync(CancellationToken cancellationToken)
     {
         HashSet<string> last = [];
-        for (long cleared = 0; ;)
+        long cleared = 0;
+        for (var pass = 1; ; pass++)
         {
             // As many as fit into a bounded memory; what is left comes in the next pass.
             RetainedReader reader = new(TopicsPerPass, stopsWhenFull: true, _timeProvider);
             var found = (await LookAsync(reader, cancellationToken).ConfigureAwait(false)).Report();
-            if (found.Topics.All(last.Contains))
+            if (found.Topics.All(last.Contains) || pass >= MaxPasses)
             {
                 return new MqttRetainedClearing(cleared, found);
             }

@@ -8,6 +8,9 @@ public sealed record MqttRetainedReport(long Count, IReadOnlyList<string> Topics
 {
     private const int MaxShown = 120;
 
+    /// <summary>Gets whether there is none. A look that found none before time was up does not say so.</summary>
+    public bool IsNone => Count == 0 && IsComplete;
+
     /// <summary>Gets the count in words: <c>3</c>, or <c>at least 3</c>.</summary>
     public string CountText => IsComplete ? $"{Count}" : $"at least {Count}";
 
@@ -22,5 +25,5 @@ public sealed record MqttRetainedReport(long Count, IReadOnlyList<string> Topics
 
 /// <summary>What a clearing did.</summary>
 /// <param name="Cleared">How many retained messages were cleared.</param>
-/// <param name="Left">What the last look afterwards found: nothing, unless someone publishes them again.</param>
+/// <param name="Left">What the last look found: nothing, unless someone publishes them again, or faster than they are cleared.</param>
 public sealed record MqttRetainedClearing(long Cleared, MqttRetainedReport Left);

@@ -15,7 +15,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     private readonly string _role;
     private readonly ILogger _logger;
     private readonly ReconnectBackoff _backoff;
-    private readonly MqttCredentialFiles _files;
+    private readonly MqttCredentialWatch _credentials;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private MqttLink? _link;
@@ -36,12 +36,12 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         _role = role;
         _logger = logger;
         _backoff = new ReconnectBackoff(options.MaxReconnectDelay, Random.Shared);
-        _files = new MqttCredentialFiles(options);
         ClientId = clientId;
         Broker = MqttConnectionString.Parse(options.ConnectionString ?? throw new FormatException("There is no MQTT connection string."));
         Metrics = metrics;
         TimeProvider = timeProvider;
         Tuning = tuning ?? MqttReconnectTuning.Default;
+        _credentials = new MqttCredentialWatch(options, role, CreateSettings, logger, timeProvider, Tuning);
     }
 
     /// <summary>Raised when <see cref="State"/> or <see cref="Problem"/> has changed. Handlers must be quick, and must not throw.</summary>
@@ -219,7 +219,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         SetState(MqttConnectionState.Connecting, _problem);
 
         // Before they are read: what changes in between is noticed as a change.
-        var fingerprint = _files.Fingerprint();
+        var fingerprint = _credentials.Fingerprint();
         MqttLink link;
         try
         {
@@ -246,8 +246,8 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
             }
 
             var connectedAt = TimeProvider.GetTimestamp();
-            using CancellationTokenSource ended = new();
-            var watching = _files.Any ? WatchCredentialsAsync(link, fingerprint, ended.Token) : Task.CompletedTask;
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+            var watching = _credentials.IsNeeded ? RenewAsync(link, fingerprint, ended.Token) : Task.CompletedTask;
             MqttLinkEnd end;
             try
             {
@@ -316,64 +316,25 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     private MqttLinkSettings CreateSettings() => CreateSettings(MqttLinkSettings.Create(_options, Broker, ClientId));
 
     // Never throws. Ends the connection, in order, when there are other credentials that work.
-    private async Task WatchCredentialsAsync(MqttLink link, string used, CancellationToken ended)
+    private async Task RenewAsync(MqttLink link, string used, CancellationToken ended)
     {
-        var seen = used;
-        string? reported = null;
         try
         {
-            while (true)
-            {
-                await Task.Delay(_options.CredentialCheckPeriod, TimeProvider, ended).ConfigureAwait(false);
-                var now = _files.Fingerprint();
-                var isSettled = now == seen;
-                seen = now;
-                if (now == used || !isSettled)
-                {
-                    // The same, or in the middle of being written: certificate and key are two files.
-                    continue;
-                }
-
-                if (await FindProblemAsync(ended).ConfigureAwait(false) is not { } problem)
-                {
-                    break;
-                }
-
-                // It is tried again: it may be the broker that does not know the new credentials yet.
-                if (problem != reported)
-                {
-                    reported = problem;
-                    LogNotRenewed(_role, problem);
-                }
-            }
-
-            await Task.Delay(Tuning.RenewWithin * Random.Shared.NextDouble(), TimeProvider, ended).ConfigureAwait(false);
-            LogRenewing(_role, Broker);
-            link.StopPublishing();
-            await SettleAsync().WaitAsync(SettleTimeout, TimeProvider, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _renewing = !ended.IsCancellationRequested;
-            await link.CloseAsync().ConfigureAwait(false);
+            await _credentials.WaitForOthersAsync(used, ended).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
         {
-            // The next connection reads the files anyway.
+            // The next connection, if there is one, reads the files anyway.
+            return;
         }
-    }
 
-    // On a connection of its own, under another client id: the one in use must not be given up for credentials that do not work.
-    private async Task<string?> FindProblemAsync(CancellationToken cancellationToken)
-    {
-        try
+        LogRenewing(_role, Broker);
+        link.StopPublishing();
+        await SettleAsync().WaitAsync(SettleTimeout, TimeProvider, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!ended.IsCancellationRequested)
         {
-            var settings = CreateSettings() with { ClientId = $"{ClientId}-try", CleanStart = true, SessionExpiry = TimeSpan.Zero };
-            await using var link = await MqttLink.ConnectAsync(settings, TimeProvider, cancellationToken).ConfigureAwait(false);
-            link.Start(NoReceiver.Instance);
+            _renewing = true;
             await link.CloseAsync().ConfigureAwait(false);
-            return null;
-        }
-        catch (MqttConnectException exception)
-        {
-            return exception.Message;
         }
     }
 
@@ -400,21 +361,4 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Information, "The credentials changed: the MQTT connection ({Role}) to {Broker} is made again with them.")]
     private partial void LogRenewing(string role, MqttConnectionString broker);
-
-    [LoggerMessage(LogLevel.Error, "The credentials changed, but do not work: {Reason}. The MQTT connection ({Role}) stays with the old ones as long as it lasts.")]
-    private partial void LogNotRenewed(string role, string reason);
-
-    /// <summary>For a connection that only shows that it can be made.</summary>
-    private sealed class NoReceiver : IMqttLinkReceiver
-    {
-        public static readonly NoReceiver Instance = new();
-
-        public void OnPublish(MqttIncomingMessage message, ushort packetId)
-        {
-        }
-
-        public void OnPublishAcknowledged(ushort packetId, byte reasonCode, string? reason)
-        {
-        }
-    }
 }

@@ -88,6 +88,23 @@ public sealed class FleetPageTests(FleetPageSystem system) : IClassFixture<Fleet
     }
 
     [Fact]
+    public async Task Click_AnswerBreaksOff_SaysThatNobodyKnowsAndFreesThePin()
+    {
+        var device = _fleet["544B3B144B8B"];
+        await OpenAsync();
+        await WaitForPinAsync(device.Id, 14, "high");
+        _browser.Run<object?>("window.fetch = async () => new Response('{', { status: 200 })");
+
+        Pin(device.Id, 14).Click();
+        _browser.Driver.FindElement(By.Id("confirm-low")).Click();
+
+        await _browser.WaitForAsync<string>(Toasts, text => text.Contains("The silo did not answer. The pin may or may not have been set.", StringComparison.Ordinal));
+        await WaitForPinAsync(device.Id, 14, "high");
+        Pin(device.Id, 14).Click();
+        await _browser.WaitForAsync<bool>(IsAsking, asking => asking);
+    }
+
+    [Fact]
     public async Task Keyboard_Alone_FindsAndSetsAPin()
     {
         var device = _fleet["544B3B144B8D"];

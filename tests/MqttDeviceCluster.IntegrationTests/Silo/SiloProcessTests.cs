@@ -60,10 +60,10 @@ public sealed class SiloProcessTests
     }
 
     [Theory]
-    [InlineData("http://user:secret@localhost", "its scheme is 'http'")]
-    [InlineData("localhost:1883", "its scheme is 'localhost'")]
+    [InlineData("http://user:secret@localhost", "it must start with mqtt://")]
+    [InlineData("localhost:1883", "it must start with mqtt://")]
     [InlineData("mqtt://user:secret@", "it is not a URL")]
-    [InlineData("user:secret@host", "its scheme is 'user'")]
+    [InlineData("user:secret@host", "it must start with mqtt://")]
     [InlineData("mqtt://user:secret@host:99999", "it is not a URL")]
     [InlineData("", "is empty")]
     public async Task Start_BadBrokerUrl_StopsWithOneSentenceWithoutItsSecret(string url, string problem)

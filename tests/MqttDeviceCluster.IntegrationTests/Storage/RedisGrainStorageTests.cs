@@ -14,18 +14,12 @@ namespace MqttDeviceCluster.IntegrationTests.Storage;
 /// <summary>Orleans' Redis storage as this host sees it.</summary>
 public sealed class RedisGrainStorageTests(SharedServers servers)
 {
-    private const string Name = "Default";
-    private static readonly GrainType Type = GrainType.Create("device");
-
-    public sealed class Text
-    {
-        public string Value { get; set; } = "";
-    }
+    private static readonly GrainType Type = RedisStore.Type;
 
     [Fact]
     public async Task WriteStateAsync_ThenReadAndScan_GivesTheState()
     {
-        await using Store store = new(await servers.RedisAsync(), $"s-{Guid.NewGuid():N}");
+        await using RedisStore store = new(await servers.RedisAsync(), $"s-{Guid.NewGuid():N}");
         await store.StartAsync();
 
         // UTF-16 sorts U+E000 after U+10000, UTF-8 before it; and signs that mean something in a pattern.
@@ -33,13 +27,13 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
         foreach (var key in keys)
         {
             await store.WriteAsync(key, key);
-            await store.Storage.WriteStateAsync("other", GrainId.Create(Type, key), new GrainState<Text>(new Text { Value = "other name" }));
-            await store.Storage.WriteStateAsync("state", GrainId.Create(GrainType.Create("Device"), key), new GrainState<Text>(new Text { Value = "other type" }));
+            await store.Storage.WriteStateAsync("other", GrainId.Create(Type, key), new GrainState<RedisStore.Text>(new RedisStore.Text { Value = "other name" }));
+            await store.Storage.WriteStateAsync("state", GrainId.Create(GrainType.Create("Device"), key), new GrainState<RedisStore.Text>(new RedisStore.Text { Value = "other type" }));
         }
 
         foreach (var key in keys)
         {
-            GrainState<Text> state = new(new Text());
+            GrainState<RedisStore.Text> state = new(new RedisStore.Text());
             await store.Storage.ReadStateAsync("state", GrainId.Create(Type, key), state);
             Assert.Equal((key, true), (state.State?.Value, state.RecordExists));
         }
@@ -60,7 +54,7 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
     [Fact]
     public async Task WriteStateAsync_StaleETag_ThrowsInconsistentStateAndIsNoFailureOfTheStore()
     {
-        await using Store store = new(await servers.RedisAsync(), $"s-{Guid.NewGuid():N}");
+        await using RedisStore store = new(await servers.RedisAsync(), $"s-{Guid.NewGuid():N}");
         await store.StartAsync();
         await store.WriteAsync("a", "1");
 
@@ -72,7 +66,7 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
     [Fact]
     public async Task ScanAsync_RecordsClearedAndUnreadable_AreLeftOut()
     {
-        await using Store store = new(await servers.RedisAsync(), $"s-{Guid.NewGuid():N}");
+        await using RedisStore store = new(await servers.RedisAsync(), $"s-{Guid.NewGuid():N}");
         await store.StartAsync();
         foreach (var key in (string[])["a", "b", "c", "d"])
         {
@@ -80,7 +74,7 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
         }
 
         await store.Redis.GetDatabase().HashSetAsync($"{store.ServiceId}/state/device/b/state", "data", "{");
-        GrainState<Text> state = new(new Text());
+        GrainState<RedisStore.Text> state = new(new RedisStore.Text());
         await store.Storage.ReadStateAsync("state", GrainId.Create(Type, "c"), state);
         await store.Storage.ClearStateAsync("state", GrainId.Create(Type, "c"), state);
 
@@ -88,7 +82,7 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
         Assert.Equal(
             "A scan of grain storage 'Default' left out 1 records of state 'state' that cannot be deserialized; the first is of grain 'device/b'.",
             Assert.Single(store.Logs.At(LogLevel.Warning)));
-        await Assert.ThrowsAsync<GrainStateException>(() => store.Storage.ReadStateAsync("state", GrainId.Create(Type, "b"), new GrainState<Text>(new Text())));
+        await Assert.ThrowsAsync<GrainStateException>(() => store.Storage.ReadStateAsync("state", GrainId.Create(Type, "b"), new GrainState<RedisStore.Text>(new RedisStore.Text())));
         Assert.False(store.Status.IsFailing);
     }
 
@@ -96,7 +90,7 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
     public async Task Store_ServerStoppedAndStarted_FailsAndHealsWithoutAWrite()
     {
         await using var server = await RedisServer.StartNewAsync();
-        await using Store store = new(server, "service", timeout: 1000);
+        await using RedisStore store = new(server, "service", timeout: 1000);
         await store.StartAsync();
         await store.WriteAsync("a", "1");
         await server.StopAsync();
@@ -124,7 +118,7 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
     public async Task Store_ServerRefusesWrites_IsFailingThoughReadsGoOn()
     {
         await using var server = await RedisServer.StartNewAsync();
-        await using Store store = new(server, "service");
+        await using RedisStore store = new(server, "service");
         await store.StartAsync();
         await store.WriteAsync("a", "1");
         await store.Redis.GetServers().Single().ConfigSetAsync("maxmemory", "1");
@@ -135,85 +129,5 @@ public sealed class RedisGrainStorageTests(SharedServers servers)
         Assert.True(store.Status.IsFailing);
         Assert.Single(await store.ScanAsync("", 10));
         Assert.True(store.Status.IsFailing);
-    }
-
-    /// <summary>The provider as a silo has it, and a connection of the test's own.</summary>
-    private sealed class Store : IAsyncDisposable
-    {
-        private readonly ServiceProvider _services;
-        private readonly SiloLifecycleSubject _lifecycle;
-        private ConnectionMultiplexer? _redis;
-
-        public Store(RedisServer server, string serviceId, int timeout = 5000)
-        {
-            ServiceId = serviceId;
-            ConnectionString = server.ConnectionString;
-            OpenStore.TestSiloBuilder builder = new();
-            builder.Services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Information).AddProvider(Logs));
-            builder.Services.AddSerializer();
-            builder.Services.Configure<ClusterOptions>(options => options.ServiceId = serviceId);
-            builder.AddRedisGrainStorage(Name, options =>
-            {
-                options.ConfigurationOptions = ConfigurationOptions.Parse(ConnectionString);
-                options.ConfigurationOptions.AsyncTimeout = timeout;
-                options.ConfigurationOptions.SyncTimeout = timeout;
-            });
-            builder.ObserveRedisGrainStorage(Name);
-            _services = builder.Services.BuildServiceProvider();
-            _lifecycle = ActivatorUtilities.CreateInstance<SiloLifecycleSubject>(_services);
-            foreach (var participant in _services.GetServices<ILifecycleParticipant<ISiloLifecycle>>())
-            {
-                participant.Participate(_lifecycle);
-            }
-        }
-
-        public string ServiceId { get; }
-
-        public string ConnectionString { get; }
-
-        public LogCollector Logs { get; } = new();
-
-        public ConnectionMultiplexer Redis => _redis ?? throw new InvalidOperationException("Not started.");
-
-        public IGrainStorage Storage => _services.GetRequiredKeyedService<IGrainStorage>(Name);
-
-        public IGrainStorageStatus Status => _services.GetRequiredKeyedService<IGrainStorageStatus>(Name);
-
-        public async Task StartAsync()
-        {
-            await _lifecycle.OnStart(TestContext.Current.CancellationToken);
-            var options = ConfigurationOptions.Parse(ConnectionString);
-            options.AllowAdmin = true;
-            _redis = await ConnectionMultiplexer.ConnectAsync(options);
-        }
-
-        public Task WriteAsync(string key, string value) =>
-            Storage.WriteStateAsync("state", GrainId.Create(Type, key), new GrainState<Text>(new Text { Value = value }));
-
-        public async Task<List<GrainStateRecord<Text>>> ScanAsync(string prefix, int pageSize)
-        {
-            var scanner = _services.GetRequiredKeyedService<IGrainStateScanner>(Name);
-            List<GrainStateRecord<Text>> records = [];
-            string? continuation = null;
-            do
-            {
-                var page = await scanner.ScanAsync<Text>(Type, "state", prefix, continuation, pageSize, TestContext.Current.CancellationToken);
-                Assert.True(page.Records.Count <= pageSize);
-                records.AddRange(page.Records);
-                continuation = page.Continuation;
-            }
-            while (continuation is not null);
-            return records;
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await _lifecycle.OnStop(CancellationToken.None);
-            await _services.DisposeAsync();
-            if (_redis is not null)
-            {
-                await _redis.DisposeAsync();
-            }
-        }
     }
 }

@@ -172,9 +172,9 @@ public sealed class MdcTests
     [InlineData("forget", "no device")]
     [InlineData("forget D", "nobody can be asked whether to forget the device: give --yes")]
     [InlineData("simulate --devices 0", "'0' is not a whole number from 1 to 1000000")]
-    [InlineData("simulate --broker localhost:1883", "'localhost:1883' is not the address of a broker")]
+    [InlineData("simulate --broker localhost:1883", "--broker: not the address of a broker, such as mqtt://127.0.0.1:1883: it must start with mqtt://")]
     [InlineData("simulate --id a --id a", "each device once")]
-    [InlineData("check --broker localhost:1883", "'localhost:1883' is not the address of a broker")]
+    [InlineData("check --broker mqtt://u:pa55@", "--broker: not the address of a broker, such as mqtt://127.0.0.1:1883: it is not a URL")]
     [InlineData("check --broker mqtt://127.0.0.1/path", "takes no path")]
     public async Task Run_BadInput_ExitsTwoNamesTheTokenAndAsksNothing(string line, string message)
     {

@@ -1,4 +1,7 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Cli;
+using MqttDeviceCluster.Cli.Output;
 
 namespace MqttDeviceCluster.Tests.Cli;
 
@@ -106,6 +109,39 @@ public sealed class WatchTests
         Assert.Contains("forgotten", output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("watch")]
+    [InlineData("watch --json")]
+    [InlineData("list")]
+    public async Task Run_NobodyReadsTheOutput_EndsInSilence(string line)
+    {
+        var cluster = new FakeCluster { Events = One, Devices = [Snapshot.Snapshot] };
+        using var error = new StringWriter();
+        await using var output = new ClosedWriter();
+
+        var code = await Mdc.RunAsync(line.Split(' '), new CliEnvironment { Output = output, Error = error, Connector = cluster }, Token).WaitAsync(TimeSpan.FromSeconds(30), Token);
+
+        Assert.Equal((141, ""), (code, error.ToString()));
+    }
+
+    [Fact]
+    public async Task Process_PipeClosed_EndsInSilence()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("Pipes of Unix.");
+        }
+
+        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "mdc"), ["--help"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+
+        // Long before it has something to write.
+        process.StandardOutput.Close();
+
+        var error = await process.StandardError.ReadToEndAsync(Token);
+        await process.WaitForExitAsync(Token);
+        Assert.Equal((141, ""), (process.ExitCode, error));
+    }
+
     [Fact]
     public async Task Watch_EachEvent_IsOutBeforeTheNext()
     {
@@ -200,5 +236,16 @@ public sealed class WatchTests
             // The id gives way, not the rest.
             Assert.All(frame.Where(line => line.Contains("xxx", StringComparison.Ordinal)), line => Assert.Matches(@"^│ 05:06:07.089 │ x+.* │ 9\d\d\d │ output │ high *│$", line));
         }
+    }
+
+    private sealed class ClosedWriter : StringWriter
+    {
+        public override void Write(char value) => throw new OutputClosedException(new IOException());
+
+        public override void Write(char[] buffer, int index, int count) => throw new OutputClosedException(new IOException());
+
+        public override void Write(string? value) => throw new OutputClosedException(new IOException());
+
+        public override void WriteLine(string? value) => throw new OutputClosedException(new IOException());
     }
 }

@@ -85,11 +85,14 @@ async function set(device, number) {
   device.version++;
   say(true, `Setting pin ${number} of ${visible(device.id)} to ${state}.`);
   draw();
-  const outcome = await send(device, number, state);
-  device.pending.delete(number);
-  device.version++;
-  tell(device, number, state, outcome);
-  draw();
+  try {
+    tell(device, number, state, await send(device, number, state));
+  } finally {
+    // Whatever happened: while it is pending, the pin cannot be set again.
+    device.pending.delete(number);
+    device.version++;
+    draw();
+  }
 }
 
 const stream = new Stream({

@@ -38,18 +38,22 @@ export function refresh(now) {
 
 export async function send(device, number, state) {
   let response;
+  let answer;
   try {
     response = await fetch("fleet/pins", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ device: device.id, pin: number, state }),
     });
+
+    // The connection may be lost in the middle of the answer, too. A refusal tells something without it.
+    answer = response.ok ? await response.json() : await response.json().catch(() => ({}));
   } catch {
     return { ok: false, text: "The silo did not answer. The pin may or may not have been set." };
   }
 
   if (response.ok) {
-    const { evidence } = await response.json();
+    const { evidence } = answer;
     return {
       ok: true,
       text: evidence === "echoed" ? "The device confirmed this command."
@@ -62,8 +66,7 @@ export async function send(device, number, state) {
     location.reload();
   }
 
-  const problem = await response.json().catch(() => ({}));
-  return { ok: false, text: problem.detail ?? `The silo answered ${response.status}. The pin may or may not have been set.` };
+  return { ok: false, text: answer.detail ?? `The silo answered ${response.status}. The pin may or may not have been set.` };
 }
 
 export function tell(device, number, state, outcome) {

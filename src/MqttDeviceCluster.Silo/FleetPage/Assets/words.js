@@ -7,7 +7,7 @@ const modes = new Map([
 
 export const presenceNames = { online: "Online", offline: "Offline", unknown: "Unknown" };
 
-const reasonNames = { birth: "by its birth message", traffic: "by its updates", lastWill: "by its last will", silence: "by its silence" };
+const reasonNames = { birth: "by its birth message", traffic: "by its updates", "last-will": "by its last will", silence: "by its silence" };
 
 export const isOutput = pin => pin.mode === 3 || pin.mode === 19;
 

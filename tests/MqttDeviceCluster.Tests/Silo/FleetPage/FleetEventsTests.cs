@@ -101,6 +101,7 @@ public sealed class FleetEventsTests
         fleet.Devices.TryRemove("forgotten", out _);
         fleet.Add(FakeFleet.Device("changed", FakeFleet.Pin(13, PinState.High, second: 1)));
         fleet.Tell(new GapEvent(null, FakeFleet.Start, GapReason.SiloLost));
+        await browser.UntilStatusAsync("listing");
 
         Dictionary<string, JsonElement> rows = [];
         while (!rows.ContainsKey("forgotten"))

@@ -14,6 +14,21 @@ public sealed class FleetModelTests : IDisposable
     public void Dispose() => _rows.Dispose();
 
     [Fact]
+    public void EndListing_AnotherOneIsWantedMeanwhile_IsNotLiveBeforeThatEnded()
+    {
+        _model.WantListing();
+        _model.EndListing();
+        Assert.Equal(FleetStatus.Listing, _model.Status);
+
+        _model.BeginListing();
+        _model.EndListing();
+        Assert.Equal(FleetStatus.Live, _model.Status);
+
+        _model.WantListing();
+        Assert.Equal(FleetStatus.Listing, _model.Status);
+    }
+
+    [Fact]
     public void Read_NothingNew_IsEmpty()
     {
         _model.Apply(FakeFleet.Device("a", FakeFleet.Pin(13, PinState.Low)));

@@ -33,6 +33,7 @@ public sealed class FleetPageAccessTests
 
     [Theory]
     [InlineData("X-Forwarded-For", "10.0.0.1")]
+    [InlineData("X-Original-For", "10.0.0.1")]
     [InlineData("Forwarded", "for=10.0.0.1")]
     [InlineData("Via", "1.1 proxy")]
     public async Task NoToken_RequestOfAProxy_IsRefused(string header, string value)

@@ -151,10 +151,10 @@ public sealed class DeviceStatusDecoderTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Decode_Message_CarriesRetainAndTime(bool retain)
+    public void Decode_Message_CarriesRetainDuplicateAndTime(bool retain)
     {
-        var status = Assert.IsType<DeviceStatus>(new DeviceStatusDecoder().Decode(Message("online"u8.ToArray(), retain)).Event);
-        Assert.Equal(retain, status.Retained);
+        var status = Assert.IsType<DeviceStatus>(new DeviceStatusDecoder().Decode(Message("online"u8.ToArray(), retain, duplicate: !retain)).Event);
+        Assert.Equal((retain, !retain), (status.Retained, status.Redelivered));
         Assert.Equal(ReceivedAt, status.ReceivedAt);
     }
 
@@ -162,12 +162,13 @@ public sealed class DeviceStatusDecoderTests
 
     private static MqttDecoded<DeviceMessage> Decode(string payload) => Decode(Encoding.UTF8.GetBytes(payload));
 
-    private static MqttIncomingMessage Message(byte[] payload, bool retain = false, string key = "544B3B144B8C") => new()
+    private static MqttIncomingMessage Message(byte[] payload, bool retain = false, string key = "544B3B144B8C", bool duplicate = false) => new()
     {
         Topic = $"device/{key}/status",
         Key = key,
         Payload = payload,
         Retain = retain,
+        Duplicate = duplicate,
         ReceivedAt = ReceivedAt,
     };
 

@@ -64,6 +64,17 @@ public abstract class GrainStateScanContract
     }
 
     [Fact]
+    public async Task ScanAsync_ContinuationThatIsNoKey_IsRefusedOrAfterNothing()
+    {
+        await using var store = await OpenAsync();
+        await WriteAsync(store, ["a"]);
+
+        await Assert.ThrowsAsync<ArgumentException>(() => ScanAsync(store, continuation: "a\uD800"));
+        Assert.Empty((await ScanAsync(store, continuation: "a\0")).Records);
+        Assert.False(store.Status.IsFailing);
+    }
+
+    [Fact]
     public async Task ScanAsync_OtherServicesTypesAndStateNames_AreNotSeen()
     {
         var home = await NewHomeAsync();
@@ -173,7 +184,7 @@ public abstract class GrainStateScanContract
         await WriteAsync(store, ["b"]);
 
         Assert.Equal(
-            [time.GetUtcNow() - TimeSpan.FromMinutes(1), time.GetUtcNow()], (await ScanAsync(store)).Records.Select(record => record.ModifiedAt));
+            [time.GetUtcNow() - TimeSpan.FromMinutes(1), time.GetUtcNow()], (await ScanAsync(store)).Records.Select(record => record.ModifiedAt!.Value));
     }
 
     [Fact]

@@ -404,6 +404,37 @@ public sealed class MqttSessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task StopAsync_WhileNewCredentialsAreTried_GivesThemUpAndDrains()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "first");
+            Start(options => (options.UserName, options.PasswordFile, options.CredentialCheckPeriod) = ("user", file, TimeSpan.FromMilliseconds(20)));
+            using var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true);
+            await _sink.NextAsync<(long, bool)>();
+            await connection.PublishAsync(1, "t", "x");
+            var delivery = await _sink.NextDeliveryAsync();
+            File.WriteAllText(file, "second");
+            using var trial = await _broker.AcceptAsync();
+
+            var stop = _session!.StopAsync(Bound, TestContext.Current.CancellationToken);
+
+            // The connection in use is not made anew while it drains.
+            await trial.ReadEndAsync();
+            delivery.Complete();
+            Assert.Equal(1, await connection.ReadAcknowledgementAsync());
+            await connection.ReadAsync(0xE0);
+            connection.Dispose();
+            await stop.WaitAsync(Bound, TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public async Task StopAsync_MessageNeverFinished_EndsAfterTheDrainTime()
     {
         Start();

@@ -1,6 +1,6 @@
-using MqttDeviceCluster.Streaming.Mqtt.Link;
+using MqttDeviceCluster.Streaming.Mqtt;
 
-namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Link;
+namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Configuration;
 
 public sealed class MqttConnectionStringTests
 {
@@ -37,6 +37,8 @@ public sealed class MqttConnectionStringTests
     [InlineData("broker:1883")]
     [InlineData("http://user:s3cret@broker")]
     [InlineData("mqtt://user:s3cret@")]
+    [InlineData("mqtt://user:s3cret@broker:0")]
+    [InlineData("mqtt://user:s 3cret@broker")]
     [InlineData("mqtt://user:s3cret@broker:port")]
     [InlineData("mqtt://user:s3cret@broker/path")]
     [InlineData("mqtt://user:s/3cret@broker")]
