@@ -11,7 +11,7 @@ public static class DeviceId
 
     /// <summary>
     /// Returns whether <paramref name="deviceId"/> is 1 to 128 bytes of well-formed UTF-8 without <c>/</c>, <c>+</c>, <c>#</c>, NUL or
-    /// control characters.
+    /// control characters, and not of blanks alone.
     /// </summary>
     public static bool IsValid([NotNullWhen(true)] string? deviceId) => Problem(deviceId) is null;
 
@@ -33,6 +33,12 @@ public static class DeviceId
         if (string.IsNullOrEmpty(deviceId))
         {
             return "is empty";
+        }
+
+        // Orleans has no grain of that name.
+        if (string.IsNullOrWhiteSpace(deviceId))
+        {
+            return "is blank";
         }
 
         // Cheap upper bound first: a hostile id of a megabyte is not scanned.

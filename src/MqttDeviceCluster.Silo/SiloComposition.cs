@@ -15,6 +15,8 @@ namespace MqttDeviceCluster.Silo;
 /// <summary>Puts the parts together: each one embedded, or the real one that the configuration names.</summary>
 internal static class SiloComposition
 {
+    public const string DashboardPath = "/dashboard";
+
     /// <remarks>
     /// Hosted services start in this order and stop in the reverse one: the broker is there before Orleans asks for it and outlives it, HTTP comes
     /// last and goes first.
@@ -54,7 +56,10 @@ internal static class SiloComposition
         app.MapHealth("/health/startup", HealthTags.Startup);
         if (settings.Dashboard)
         {
-            app.MapOrleansDashboard("/dashboard");
+            // It has no login of its own, and shows every silo and grain.
+            var guard = app.Services.GetRequiredService<FleetPageGuard>();
+            IEndpointConventionBuilder dashboard = app.MapOrleansDashboard(DashboardPath);
+            dashboard.Finally(endpoint => endpoint.RequestDelegate = guard.Protect(Demand.Token, endpoint.RequestDelegate!));
         }
 
         app.MapFleetPage(settings);

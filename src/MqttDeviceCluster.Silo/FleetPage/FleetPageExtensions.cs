@@ -10,6 +10,8 @@ internal static class FleetPageExtensions
     /// <summary>Adds what the page needs, if there is one.</summary>
     public static IServiceCollection AddFleetPage(this IServiceCollection services, SiloSettings settings)
     {
+        // The dashboard has the same guard, also without the page.
+        services.AddSingleton(provider => new FleetPageGuard(provider.GetService<FleetPageToken>()));
         if (settings.FleetPage is not { } page)
         {
             return services;
@@ -20,7 +22,6 @@ internal static class FleetPageExtensions
             services.AddSingleton(provider => new FleetPageToken(token, provider.GetRequiredService<TimeProvider>()));
         }
 
-        services.AddSingleton(provider => new FleetPageGuard(provider.GetService<FleetPageToken>()));
         services.AddSingleton<FleetPageHub>();
         services.AddSingleton<SetPinEndpoint>();
         return services;

@@ -39,6 +39,20 @@ internal sealed class FleetPageGuard(FleetPageToken? token)
         await result.ExecuteAsync(context);
     };
 
+    /// <summary>Returns <paramref name="handler"/> for requests that are as demanded. What it answers, and with which headers, is its own matter.</summary>
+    public RequestDelegate Protect(Demand demand, RequestDelegate handler) => async context =>
+    {
+        if (Refuse(context, demand) is { } refusal)
+        {
+            WriteHeaders(context.Response.Headers);
+            await refusal.ExecuteAsync(context);
+        }
+        else
+        {
+            await handler(context);
+        }
+    };
+
     private static void WriteHeaders(IHeaderDictionary headers)
     {
         headers.ContentSecurityPolicy =
@@ -101,10 +115,16 @@ internal sealed class FleetPageGuard(FleetPageToken? token)
     // A browser that asks for the page is shown where to enter the token.
     private static IResult Unauthorized(HttpContext context, string detail)
     {
-        if (context.Request.Path == "/"
+        var root = context.Request.Path.Value switch
+        {
+            "/" => "",
+            $"{SiloComposition.DashboardPath}/" => "../",
+            _ => null,
+        };
+        if (root is not null
             && context.Request.GetTypedHeaders().Accept.Any(type => type.MediaType.Equals("text/html", StringComparison.OrdinalIgnoreCase)))
         {
-            return FleetPageAssets.Login(null, StatusCodes.Status401Unauthorized, root: "");
+            return FleetPageAssets.Login(null, StatusCodes.Status401Unauthorized, root);
         }
 
         context.Response.Headers.WWWAuthenticate = "Bearer";

@@ -110,6 +110,8 @@ internal sealed record SiloSettings
         }
 
         var urls = read.Urls();
+        var isLoopback = IsLoopback(urls);
+        var fleetPage = FleetPageSettings.Read(read, isLoopback);
         var (siloPort, gatewayPort) = (read.Port("Orleans:Endpoints:SiloPort", 11111), read.Port("Orleans:Endpoints:GatewayPort", 30000));
         var settings = new SiloSettings
         {
@@ -125,8 +127,8 @@ internal sealed record SiloSettings
             ClusterId = read.Text("Orleans:ClusterId", "default"),
             ServiceId = read.Text("Orleans:ServiceId", "default"),
             Urls = urls,
-            Dashboard = read.Value("Dashboard:Enabled", IsLoopback(urls), bool.TryParse, "true or false"),
-            FleetPage = FleetPageSettings.Read(read, IsLoopback(urls)),
+            Dashboard = ReadDashboard(read, isLoopback, fleetPage),
+            FleetPage = fleetPage,
             Simulate = read.Number("Simulate", 0, 0, 100_000),
             DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most a minute"),
             CommandQualityOfService = read.Value(
@@ -141,6 +143,19 @@ internal sealed record SiloSettings
     /// <summary>Returns the host and port of one of <see cref="Urls"/>. The host may be a name, <c>*</c> or <c>+</c>.</summary>
     public static IEnumerable<BindingAddress> Bindings(string? urls) =>
         (urls ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BindingAddress.Parse);
+
+    private static bool ReadDashboard(SettingReader read, bool isLoopback, FleetPageSettings? fleetPage)
+    {
+        var enabled = read.Value("Dashboard:Enabled", isLoopback, bool.TryParse, "true or false");
+        if (enabled && !isLoopback && fleetPage?.Token is null)
+        {
+            read.Problems.Add(
+                "the dashboard shows every silo and grain, and HTTP does not listen on loopback alone: set FleetPage:Enabled to true and "
+                + $"FleetPage:Token (at least {FleetPageSettings.MinTokenLength} characters), which opens both, or Dashboard:Enabled to false");
+        }
+
+        return enabled;
+    }
 
     private static string[] Unused(IConfiguration configuration)
     {

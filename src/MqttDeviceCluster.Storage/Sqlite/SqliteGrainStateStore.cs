@@ -62,7 +62,9 @@ internal sealed class SqliteGrainStateStore : IGrainStateStore
         return true;
     });
 
-    public string Explain(Exception cause) => SqliteReasons.Explain(cause);
+    public string Explain(Exception cause) => cause is SqliteException { SqliteErrorCode: SqliteReasons.InputOutput } && IsFileSystemReadOnly()
+        ? "the file system is read-only"
+        : SqliteReasons.Explain(cause);
 
     public async ValueTask DisposeAsync()
     {
@@ -75,6 +77,26 @@ internal sealed class SqliteGrainStateStore : IGrainStateStore
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Location)!);
         SqliteSession.Open(_connectionString, _busyTimeout, create: true).Dispose();
+    }
+
+    // To SQLite it is an I/O error like any other when the system makes a file system read-only below an open file, as it does when it finds that one damaged.
+    private bool IsFileSystemReadOnly()
+    {
+        const int ReadOnlyFileSystem = 30; // EROFS of Linux, macOS and the BSDs.
+        if (OperatingSystem.IsWindows())
+        {
+            return false;
+        }
+
+        try
+        {
+            new FileStream(Location + "-probe", FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
+            return false;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return exception.HResult == ReadOnlyFileSystem;
+        }
     }
 
     private SqliteSession OpenSession() => SqliteSession.Open(_connectionString, _busyTimeout, create: false);

@@ -9,6 +9,7 @@ internal sealed class SqliteStoreException(string reason) : Exception(reason);
 internal static class SqliteReasons
 {
     public const int Busy = 5;
+    public const int InputOutput = 10;
     public const int TooBig = 18;
     public const int Constraint = 19;
     public const int Mismatch = 20;
@@ -26,7 +27,7 @@ internal static class SqliteReasons
     {
         Busy or 6 => "another process holds the file locked",
         8 => "the file or its directory is read-only",
-        10 => $"disk I/O error (SQLite {exception.SqliteExtendedErrorCode})",
+        InputOutput => $"disk I/O error (SQLite {exception.SqliteExtendedErrorCode})",
         11 => "the file is damaged",
         13 => "the disk is full",
         14 => "the file cannot be opened or created (is its path a directory, or may this user not write there?)",

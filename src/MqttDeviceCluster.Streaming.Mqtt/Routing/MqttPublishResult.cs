@@ -12,10 +12,10 @@ public enum MqttPublishOutcome
     /// </summary>
     NoMatchingSubscribers = 1,
 
-    /// <summary>The broker answered with an error: it does not have the message.</summary>
+    /// <summary>The broker answered with an error, or said before that it takes no such message (too large, its QoS, retained): it does not have it.</summary>
     Refused = 2,
 
-    /// <summary>It was never sent: no connection, queue full, expired, withdrawn, or larger than the broker takes.</summary>
+    /// <summary>It was never sent: no connection, queue full, expired, withdrawn, or nothing that MQTT can carry.</summary>
     NotSent = 3,
 
     /// <summary>The connection ended after it was sent and before the broker answered. It is not sent again.</summary>
@@ -24,7 +24,7 @@ public enum MqttPublishOutcome
 
 /// <summary>What became of a published message, with the broker's reason.</summary>
 /// <param name="Outcome">What is known.</param>
-/// <param name="ReasonCode">The MQTT 5 reason code of the PUBACK; 0 when there was none.</param>
+/// <param name="ReasonCode">The MQTT 5 reason code of the PUBACK, or the one that the broker would give; 0 when there is none.</param>
 /// <param name="Reason">One phrase for people.</param>
 public readonly record struct MqttPublishResult(MqttPublishOutcome Outcome, byte ReasonCode, string Reason)
 {

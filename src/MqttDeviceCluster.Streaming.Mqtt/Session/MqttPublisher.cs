@@ -182,9 +182,13 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
 
                     var now = TimeProvider.GetUtcNow();
                     packet = publish.ToPacket(ushort.MaxValue, now);
-                    if (WhyNot(publish, now) is { } reason || (reason = PublishCheck.Find(packet, window.Info)) is not null)
+                    if (WhyNot(publish, now) is { } reason)
                     {
                         publish.Finish(MqttPublishOutcome.NotSent, reason);
+                    }
+                    else if (PublishCheck.Find(packet, window.Info) is { } refusal)
+                    {
+                        publish.Finish(refusal.Outcome, refusal.Reason, refusal.ReasonCode);
                     }
                     else
                     {

@@ -37,23 +37,28 @@ internal static class PublishCheck
         return null;
     }
 
-    /// <summary>Returns why a message cannot be sent to the broker of this connection, or <see langword="null"/>.</summary>
-    public static string? Find(in MqttLinkPublish publish, MqttLinkInfo info)
+    /// <summary>
+    /// Returns how the broker of this connection refuses a message, as it said in CONNACK, or <see langword="null"/>. It would answer such a message by
+    /// closing the connection.
+    /// </summary>
+    public static MqttPublishResult? Find(in MqttLinkPublish publish, MqttLinkInfo info)
     {
         var message = publish.Message;
         if ((int)message.QualityOfService > info.MaximumQoS)
         {
-            return $"the broker takes QoS {info.MaximumQoS} at most";
+            return Refusal(0x9B, $"the broker takes QoS {info.MaximumQoS} at most");
         }
 
         if (message.Retain && !info.RetainAvailable)
         {
-            return "the broker keeps no retained messages";
+            return Refusal(0x9A, "the broker keeps no retained messages");
         }
 
         return info.MaximumPacketSize > 0 && Size(publish) > info.MaximumPacketSize
-            ? $"it is larger than the {info.MaximumPacketSize} bytes that the broker takes"
+            ? Refusal(0x95, $"it is larger than the {info.MaximumPacketSize} bytes that the broker takes")
             : null;
+
+        static MqttPublishResult Refusal(byte code, string reason) => new(MqttPublishOutcome.Refused, code, reason);
     }
 
     // The size of the whole packet as MQTT 5 encodes it, give or take the unused bytes of two variable-length lengths.

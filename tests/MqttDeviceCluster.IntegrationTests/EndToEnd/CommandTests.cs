@@ -1,3 +1,4 @@
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
 
 namespace MqttDeviceCluster.IntegrationTests.EndToEnd;
@@ -147,11 +148,45 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Ids_BeyondLettersAndDigits_AreDevicesLikeOthersInMemoryAndInTheStore()
+    {
+        string[] ids = ["a.b.c", "a b", " a ", "Tür ☃ 🚪", "$SYS", "a'b\"c", "..", "%2F"];
+        await using var system = await DeviceSystem.StartAsync();
+        await using var fleet = await system.StartFleetAsync(new() { Ids = [.. ids] });
+
+        foreach (var id in ids)
+        {
+            Assert.Equal(Evidence.Observed, (await system.Cluster.SetPinsAsync(id, [new(100, PinState.High)], Patient, Cancelled)).Evidence);
+        }
+
+        await system.Silo.KillAsync();
+        await system.StartSiloAsync();
+        foreach (var id in ids)
+        {
+            Assert.Equal(PinState.High, (await system.Cluster.GetPinAsync(id, 100, Cancelled))?.State);
+        }
+    }
+
+    [Fact]
+    public async Task Command_LargerThanTheBrokerTakes_IsRefusedAtOnce()
+    {
+        await using var system = await DeviceSystem.StartAsync(await MosquittoBroker.StartAsync("max_packet_size 1000"));
+        await using var fleet = await system.StartFleetAsync(new() { Ids = ["a"] });
+
+        var refused = await Assert.ThrowsAsync<BrokerUnavailableException>(
+            () => system.Cluster.SetPinsAsync("a", [.. Enumerable.Range(0, 256).Select(pin => new SetPin(pin, PinState.High))], Patient, Cancelled));
+
+        Assert.True(refused.Refused);
+        Assert.Equal("it is larger than the 1000 bytes that the broker takes", refused.Reason);
+        Assert.Equal(Evidence.Observed, (await system.Cluster.SetPinsAsync("a", [new(1, PinState.High)], Patient, Cancelled)).Evidence);
+    }
+
+    [Fact]
     public async Task Command_BadInput_ThrowsArgumentExceptionToAnotherProcess()
     {
         await using var system = await DeviceSystem.StartAsync();
 
-        foreach (var id in (string[])["", "a/b", "a+", "#", "a\0", "a\n", new('x', 129)])
+        foreach (var id in (string[])["", " ", "a/b", "a+", "#", "a\0", "a\n", new('x', 129)])
         {
             await Assert.ThrowsAsync<ArgumentException>(() => system.Cluster.SetPinsAsync(id, [new(1, PinState.High)], null, Cancelled));
         }

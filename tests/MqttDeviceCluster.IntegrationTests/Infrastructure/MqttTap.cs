@@ -18,8 +18,9 @@ internal sealed class MqttTap : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private readonly List<Task> _running = [];
-    private ImmutableList<(string Topic, ushort PacketId)> _delivered = [];
-    private ImmutableList<ushort> _acknowledged = [];
+    private readonly Dictionary<ushort, string> _topics = [];
+    private int _delivered;
+    private ImmutableList<string> _acknowledged = [];
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private MqttTap(int brokerPort) => _brokerPort = brokerPort;
@@ -31,16 +32,7 @@ internal sealed class MqttTap : IAsyncDisposable
     public Action<ushort>? OnAcknowledged { get; set; }
 
     /// <summary>Gets the topics of the messages that were acknowledged, in the order of their PUBACKs.</summary>
-    public IReadOnlyList<string> AcknowledgedTopics
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _acknowledged.Select(id => _delivered.FindLast(delivered => delivered.PacketId == id).Topic)];
-            }
-        }
-    }
+    public IReadOnlyList<string> AcknowledgedTopics => Volatile.Read(ref _acknowledged);
 
     /// <summary>Gets how many PUBACKs were seen.</summary>
     public int Acknowledged => Volatile.Read(ref _acknowledged).Count;
@@ -62,7 +54,7 @@ internal sealed class MqttTap : IAsyncDisposable
             Task changed;
             lock (_lock)
             {
-                if (_delivered.Count >= delivered && _acknowledged.Count >= acknowledged)
+                if (_delivered >= delivered && _acknowledged.Count >= acknowledged)
                 {
                     return;
                 }
@@ -77,7 +69,7 @@ internal sealed class MqttTap : IAsyncDisposable
             catch (OperationCanceledException)
             {
                 throw new TimeoutException(
-                    $"Waited for {delivered} messages and {acknowledged} PUBACKs; there were {_delivered.Count} and {_acknowledged.Count}.");
+                    $"Waited for {delivered} messages and {acknowledged} PUBACKs; there were {_delivered} and {_acknowledged.Count}.");
             }
         }
     }
@@ -154,7 +146,11 @@ internal sealed class MqttTap : IAsyncDisposable
             var topicLength = BinaryPrimitives.ReadUInt16BigEndian(body);
             var topic = Encoding.UTF8.GetString(body, 2, topicLength);
             var packetId = BinaryPrimitives.ReadUInt16BigEndian(body.AsSpan(2 + topicLength));
-            Change(() => _delivered = _delivered.Add((topic, packetId)));
+            Change(() =>
+            {
+                _topics[packetId] = topic;
+                _delivered++;
+            });
         }
     }
 
@@ -165,7 +161,7 @@ internal sealed class MqttTap : IAsyncDisposable
         {
             var packetId = BinaryPrimitives.ReadUInt16BigEndian(body);
             OnAcknowledged?.Invoke(packetId);
-            Change(() => _acknowledged = _acknowledged.Add(packetId));
+            Change(() => _acknowledged = _acknowledged.Add(_topics[packetId]));
         }
     }
 

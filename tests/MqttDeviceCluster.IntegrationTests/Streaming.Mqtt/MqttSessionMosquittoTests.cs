@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
-using System.Globalization;
-using System.Text;
+using System.Diagnostics;
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging.Abstractions;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
@@ -11,13 +8,8 @@ using MqttDeviceCluster.Streaming.Mqtt.Session;
 
 namespace MqttDeviceCluster.IntegrationTests.Streaming.Mqtt;
 
-public sealed class MqttSessionMosquittoTests : IAsyncDisposable
+public sealed class MqttSessionMosquittoTests : MosquittoConnections
 {
-    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
-    private static readonly MqttReconnectTuning Quick = new() { FenceDelay = TimeSpan.FromSeconds(2) };
-
-    private readonly List<MqttConnectionLoop> _started = [];
-
     [Fact]
     public async Task Session_MessagesSentWhileAway_ComeAfterwardsInOrder()
     {
@@ -165,6 +157,7 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
         var publisher = StartPublisher(broker, options => options.KeepAlive = TimeSpan.FromSeconds(1));
         await WaitForAsync(publisher, MqttConnectionState.Online);
         broker.Suspend();
+        var suspended = Stopwatch.GetTimestamp();
 
         var expiring = await publisher.PublishAsync("in/a", new MqttOutgoingMessage
         {
@@ -183,6 +176,9 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
         }
 
         await lost;
+
+        // One and a half keep-alives, with room for a busy machine. Without a watchdog of our own it would take a quarter of an hour.
+        Assert.InRange(Stopwatch.GetElapsedTime(suspended).TotalSeconds, 0.9, 10);
         Assert.Contains("silent", publisher.Problem, StringComparison.Ordinal);
         broker.Resume();
         await WaitForAsync(publisher, MqttConnectionState.Online);
@@ -335,101 +331,6 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
         Assert.True(kicks >= 10, "The run was over before it was disturbed.");
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var started in _started)
-        {
-            await started.DisposeAsync();
-        }
-    }
-
-    private static MqttOutgoingMessage Message(int number) => new() { Payload = Encoding.UTF8.GetBytes(number.ToString(CultureInfo.InvariantCulture)) };
-
-    private static int Number(MqttDelivery delivery) =>
-        int.Parse(Encoding.UTF8.GetString(delivery.Message.Payload.Span), CultureInfo.InvariantCulture);
-
-    private MqttSession StartSession(MosquittoBroker broker, IMqttDeliverySink sink, Action<MqttStreamOptions>? configure = null, MqttReconnectTuning? tuning = null)
-    {
-        MqttSession session = new(
-            Options(broker, configure), "session", [new MqttFilter("in/+", MqttQualityOfService.AtLeastOnce)], sink, Metrics(), NullLogger.Instance,
-            TimeProvider.System, tuning ?? Quick);
-        _started.Add(session);
-        session.Start();
-        return session;
-    }
-
-    private MqttPublisher StartPublisher(MosquittoBroker broker, Action<MqttStreamOptions>? configure = null)
-    {
-        MqttPublisher publisher = new(Options(broker, configure), "test", Metrics(), NullLogger.Instance, TimeProvider.System, Quick);
-        _started.Add(publisher);
-        publisher.Start();
-        return publisher;
-    }
-
-    private static MqttStreamOptions Options(MosquittoBroker broker, Action<MqttStreamOptions>? configure)
-    {
-        MqttStreamOptions options = new() { ConnectionString = broker.ConnectionString, MaxReconnectDelay = TimeSpan.FromSeconds(1) };
-        configure?.Invoke(options);
-        return options;
-    }
-
-    private static MqttStreamMetrics Metrics() => new(new MeterFactory(), "test");
-
-    private static Task WaitForAsync(MqttConnectionLoop loop, MqttConnectionState state) => WaitForAsync(loop, () => loop.State == state, $"{state}");
-
-    private static Task WaitForProblemAsync(MqttConnectionLoop loop) => WaitForAsync(loop, () => loop.Problem is not null, "a problem");
-
-    private static async Task WaitForAsync(MqttConnectionLoop loop, Func<bool> condition, string what)
-    {
-        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Check()
-        {
-            if (condition())
-            {
-                reached.TrySetResult();
-            }
-        }
-
-        loop.StateChanged += Check;
-        Check();
-        try
-        {
-            await reached.Task.WaitAsync(Bound);
-        }
-        catch (TimeoutException)
-        {
-            Assert.Fail($"{loop.ClientId} did not reach {what}; it is {loop.State}: {loop.Problem}");
-        }
-        finally
-        {
-            loop.StateChanged -= Check;
-        }
-    }
-
-    private sealed class Sink : IMqttDeliverySink
-    {
-        private readonly Channel<object> _events = Channel.CreateUnbounded<object>();
-
-        public void OnConnected(long epoch, bool sessionPresent) => _events.Writer.TryWrite((epoch, sessionPresent));
-
-        public void OnDelivery(MqttDelivery delivery) => _events.Writer.TryWrite(delivery);
-
-        public void OnFenced(long epoch) => _events.Writer.TryWrite($"fenced {epoch}");
-
-        public async Task<T> NextAsync<T>() => Assert.IsType<T>(await _events.Reader.ReadAsync().AsTask().WaitAsync(Bound), exactMatch: false);
-
-        public async Task<MqttDelivery> NextDeliveryAsync()
-        {
-            while (true)
-            {
-                if (await _events.Reader.ReadAsync().AsTask().WaitAsync(Bound) is MqttDelivery delivery)
-                {
-                    return delivery;
-                }
-            }
-        }
-    }
-
     /// <summary>Finishes messages late, on other threads and out of order, as grains do.</summary>
     private sealed class CountingSink(int count) : IMqttDeliverySink
     {
@@ -468,15 +369,6 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
         }
 
         public void OnFenced(long epoch)
-        {
-        }
-    }
-
-    private sealed class MeterFactory : IMeterFactory
-    {
-        public Meter Create(MeterOptions options) => new(options);
-
-        public void Dispose()
         {
         }
     }

@@ -88,7 +88,21 @@ public sealed class SiloSettingsTests
     public void From_Urls_ShowTheDashboardOnLoopbackOnly(string urls, bool dashboard)
     {
         Assert.Equal(dashboard, From(("Urls", urls)).Dashboard);
-        Assert.True(From(("Urls", urls), ("Dashboard:Enabled", "true")).Dashboard);
+        Assert.True(From(
+            ("Urls", urls), ("Dashboard:Enabled", "true"), ("FleetPage:Enabled", "true"), ("FleetPage:Token", "correct-horse-battery")).Dashboard);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("FleetPage:Enabled=false", "FleetPage:Token=correct-horse-battery")]
+    public void From_DashboardBeyondLoopbackWithoutAGuard_SaysWhatToSet(params string[] others)
+    {
+        var settings = others.Select(text => text.Split('=')).Select(parts => (parts[0], parts[1]));
+
+        var exception = Assert.Throws<SiloStartException>(() => From([("Urls", "http://0.0.0.0:8080"), ("Dashboard:Enabled", "true"), .. settings]));
+
+        Assert.Contains("the dashboard shows every silo and grain", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("FleetPage:Token", exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]

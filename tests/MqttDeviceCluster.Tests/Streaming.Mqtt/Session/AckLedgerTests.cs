@@ -61,6 +61,27 @@ public sealed class AckLedgerTests : IAcknowledgementTarget
     }
 
     [Fact]
+    public void TryAdd_AllIdsTwiceOverWhileOneIsHeld_MissesNone()
+    {
+        using AckLedger ledger = new(1, this, TimeSpan.FromMilliseconds(1), _time);
+        var held = Add(ledger, 40_000);
+        _time.Advance(TimeSpan.FromMilliseconds(10));
+
+        // The broker goes round all its ids, and leaves out the one that is not acknowledged.
+        var ids = Enumerable.Range(0, 2 * ushort.MaxValue).Select(i => (ushort)((i % ushort.MaxValue) + 1)).Where(id => id != 40_000).ToList();
+        foreach (var id in ids)
+        {
+            Add(ledger, id).Complete();
+        }
+
+        Assert.Equal(ids.Select(id => (int)id), Sent);
+        Assert.Equal(1, ledger.Unacknowledged);
+        held.Complete();
+        Assert.Equal(40_000, Sent.Last());
+        Assert.Equal(0, ledger.Unacknowledged);
+    }
+
+    [Fact]
     public void Complete_AfterTheConnectionEnded_DoesNothing()
     {
         AckLedger ledger = new(1, this, null, _time);

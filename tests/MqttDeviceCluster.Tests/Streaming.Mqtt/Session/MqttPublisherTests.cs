@@ -199,9 +199,9 @@ public sealed class MqttPublisherTests : IAsyncDisposable
             QualityOfService = MqttQualityOfService.AtMostOnce,
         }));
 
-        Assert.Equal((MqttPublishOutcome.NotSent, "the broker takes QoS 0 at most"), Short(quality));
-        Assert.Equal((MqttPublishOutcome.NotSent, "the broker keeps no retained messages"), Short(retain));
-        Assert.Equal((MqttPublishOutcome.NotSent, "it is larger than the 40 bytes that the broker takes"), Short(size));
+        Assert.Equal(new MqttPublishResult(MqttPublishOutcome.Refused, 0x9B, "the broker takes QoS 0 at most"), quality);
+        Assert.Equal(new MqttPublishResult(MqttPublishOutcome.Refused, 0x9A, "the broker keeps no retained messages"), retain);
+        Assert.Equal(new MqttPublishResult(MqttPublishOutcome.Refused, 0x95, "it is larger than the 40 bytes that the broker takes"), size);
         Assert.Null(await connection.TryReadAsync(TimeSpan.FromMilliseconds(100)));
     }
 

@@ -288,6 +288,49 @@ public sealed class MqttSessionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Subscribe_OneOfSeveralRefused_ServesTheOthersAndAsksForThatOneAgain()
+    {
+        Start(options => options.MaxReconnectDelay = TimeSpan.FromMilliseconds(200), "device/+/update", "device/+/status", "device/+/log");
+        using var connection = await _broker.AcceptAsync(sessionPresent: false);
+        var first = await connection.ReadAsync(0x82);
+        await connection.SendAsync(0x90, [first.Body[0], first.Body[1], 0, 1, 0x87, 0]);
+        await WaitForAsync(session => session.Problem is not null, "a problem");
+        Assert.Contains("refuses the subscription to 'device/+/status' (0x87)", _session!.Problem, StringComparison.Ordinal);
+        await connection.PublishAsync(1, "device/a/update", "served");
+        await _sink.NextAsync<(long, bool)>();
+        var delivery = await _sink.NextDeliveryAsync();
+        Assert.Equal("device/a/update", delivery.Message.Topic);
+        delivery.Complete();
+        Assert.Equal(1, await connection.ReadAcknowledgementAsync());
+
+        var second = await connection.ReadAsync(0x82);
+        Assert.Equal("device/+/status", Encoding.UTF8.GetString(second.Body, 5, second.Body.Length - 6));
+        await connection.SendAsync(0x90, [second.Body[0], second.Body[1], 0, 1]);
+
+        await WaitForAsync(MqttConnectionState.Online);
+    }
+
+    [Theory]
+    [InlineData(0x8B, "ServerShuttingDown")]
+    [InlineData(0x98, "AdministrativeAction")]
+    [InlineData(0x93, "ReceiveMaximumExceeded")]
+    public async Task Disconnected_WithAReason_SaysItAndConnectsAgainWithoutAFence(byte code, string name)
+    {
+        Start();
+        using (var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true))
+        {
+            await _sink.NextAsync<(long, bool)>();
+            await WaitForAsync(MqttConnectionState.Online);
+            await connection.SendAsync(0xE0, [code, 6, 0x1F, 0, 3, (byte)'w', (byte)'h', (byte)'y']);
+            await WaitForAsync(session => session.Problem is not null, "a problem");
+        }
+
+        Assert.Equal($"The connection to {_broker.ConnectionString} was lost: the broker disconnected: {name}, why (0x{code:X2}).", _session!.Problem);
+        using var next = await _broker.AcceptSubscriberAsync(sessionPresent: true);
+        Assert.Equal((2L, true), await _sink.NextAsync<(long, bool)>());
+    }
+
+    [Fact]
     public async Task Connect_BadCredentials_SaysSoWithoutThemAndTriesAgain()
     {
         Start(options =>
@@ -470,12 +513,14 @@ public sealed class MqttSessionTests : IAsyncDisposable
         }
     }
 
-    private void Start(Action<MqttStreamOptions>? configure = null)
+    private void Start(Action<MqttStreamOptions>? configure = null) => Start(configure, "device/+/update");
+
+    private void Start(Action<MqttStreamOptions>? configure, params string[] filters)
     {
         MqttStreamOptions options = new() { ConnectionString = _broker.ConnectionString, ReceiveMaximum = 5 };
         configure?.Invoke(options);
         _session = new MqttSession(
-            options, "session", [new MqttFilter("device/+/update", MqttQualityOfService.AtLeastOnce)], _sink, TestMetrics.Create(),
+            options, "session", [.. filters.Select(filter => new MqttFilter(filter, MqttQualityOfService.AtLeastOnce))], _sink, TestMetrics.Create(),
             NullLogger.Instance, TimeProvider.System, Quick);
         _session.Start();
     }
