@@ -112,7 +112,7 @@ internal sealed class CommandLoad : IAsyncDisposable
                 DeviceTimeoutException { Published: false } => ("timed out in line", (bool?)false),
                 DeviceTimeoutException => ("timed out", null),
                 DeviceInterruptedException { Published: false } => ("interrupted, not published", false),
-                DeviceInterruptedException => ("interrupted", null),
+                DeviceInterruptedException { Reason: var reason } => ($"interrupted: {reason}", null),
                 BrokerUnavailableException => ("broker unavailable", false),
                 DeviceOfflineException => ("offline", false),
                 DeviceBusyException => ("busy", false),
