@@ -16,6 +16,7 @@ public sealed class CommandRunnerTests
     private readonly List<DeviceCommand> _published = [];
     private Func<DeviceCommand, Task> _publish = static _ => Task.CompletedTask;
     private DevicePresence _presence = DevicePresence.Unknown;
+    private FakeFence? _fence;
 
     private static CancellationToken NotInterrupted => CancellationToken.None;
 
@@ -31,7 +32,7 @@ public sealed class CommandRunnerTests
     private CommandRunner Runner(int maxWaiting = 64)
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _time, new DeviceMetrics(meters), NullLogger.Instance);
+        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _fence, _time, new DeviceMetrics(meters), NullLogger.Instance);
 
         Task PublishAsync(DeviceCommand command)
         {
