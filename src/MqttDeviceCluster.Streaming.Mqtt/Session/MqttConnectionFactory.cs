@@ -8,7 +8,7 @@ internal sealed class MqttConnectionFactory(
     MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, TimeProvider timeProvider, ILogger logger, IMqttFence? fence = null) : IMqttConnectionFactory
 {
     public IMqttSession CreateSession(int connection, IReadOnlyList<MqttFilter> subscriptions, IMqttDeliverySink sink) =>
-        new MqttSession(options, $"{clientId}-{connection}", subscriptions, sink, metrics, logger, timeProvider, fence);
+        new MqttSession(options, $"{clientId}-{connection}", subscriptions, sink, metrics, logger, timeProvider, fence: fence);
 
-    public IMqttPublisher CreatePublisher() => new MqttPublisher(options, clientId, metrics, logger, timeProvider, fence);
+    public IMqttPublisher CreatePublisher() => new MqttPublisher(options, clientId, metrics, logger, timeProvider, fence: fence);
 }

@@ -43,12 +43,12 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     /// <param name="metrics">The provider's instruments.</param>
     /// <param name="logger">The log.</param>
     /// <param name="timeProvider">The time.</param>
-    /// <param name="fence">The host's fence, if it has one.</param>
     /// <param name="tuning">Times that tests change.</param>
+    /// <param name="fence">The host's fence, if it has one.</param>
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     public MqttPublisher(
-        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider, IMqttFence? fence = null,
-        MqttReconnectTuning? tuning = null)
+        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider,
+        MqttReconnectTuning? tuning = null, IMqttFence? fence = null)
         : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], "publish", metrics, logger, timeProvider, tuning)
     {
         _options = options;

@@ -29,8 +29,8 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     /// <param name="metrics">The provider's instruments.</param>
     /// <param name="logger">The log.</param>
     /// <param name="timeProvider">The time.</param>
-    /// <param name="fence">The host's fence, if it has one.</param>
     /// <param name="tuning">Times that tests change.</param>
+    /// <param name="fence">The host's fence, if it has one.</param>
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     public MqttSession(
         MqttStreamOptions options,
@@ -40,8 +40,8 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         MqttStreamMetrics metrics,
         ILogger logger,
         TimeProvider timeProvider,
-        IMqttFence? fence = null,
-        MqttReconnectTuning? tuning = null)
+        MqttReconnectTuning? tuning = null,
+        IMqttFence? fence = null)
         : base(options, clientId, "receive", metrics, logger, timeProvider, tuning)
     {
         _options = options;

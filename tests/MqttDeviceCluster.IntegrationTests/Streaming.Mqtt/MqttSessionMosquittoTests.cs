@@ -183,7 +183,7 @@ public sealed class MqttSessionMosquittoTests : IAsyncDisposable
         }
 
         await lost;
-        Assert.Contains("silent", publisher.Problem, StringComparison.Ordinal);
+        Assert.Contains("has not answered", publisher.Problem, StringComparison.Ordinal);
         broker.Resume();
         await WaitForAsync(publisher, MqttConnectionState.Online);
         var results = await Task.WhenAll(publishes).WaitAsync(Bound, TestContext.Current.CancellationToken);

@@ -518,4 +518,60 @@ public sealed class CommandRunnerTests
         Assert.Equal(2, _published.Count);
         Assert.True(runner.IsIdle);
     }
+
+    [Fact]
+    public async Task RunAsync_PausedWhileWaitingInLine_IsNotPublishedAndSaysSo()
+    {
+        await Turns();
+        _fence = new(_time);
+        var runner = Runner();
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(), NotInterrupted, Token);
+        Assert.Single(_published);
+
+        _fence.Close();
+
+        var interrupted = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(second));
+        Assert.False(interrupted.Published);
+        Assert.Equal("it was paused", interrupted.Reason);
+
+        // What was published is waited for: the device may have it.
+        Receive(High);
+        await Ends(first);
+        Assert.Single(_published);
+
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(runner.RunAsync(Set(), NotInterrupted, Token)));
+        _fence.Open();
+        var next = runner.RunAsync(Set(), NotInterrupted, Token);
+        Receive(High);
+        await Ends(next);
+        Assert.Equal(2, _published.Count);
+    }
+
+    [Fact]
+    public async Task RunAsync_TurnComesBeforeThePauseIsTold_IsNotPublished()
+    {
+        await Turns();
+        _fence = new(_time);
+        var runner = Runner();
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(), NotInterrupted, Token);
+        _fence.CloseQuietly();
+
+        Receive(High);
+
+        await Ends(first);
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(second))).Published);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_PublisherRefusesAfterAPause_TellsTheCallerAtOnce()
+    {
+        await Turns();
+        _publish = static _ => throw new DeviceInterruptedException("d", "it was paused", published: false);
+
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(Runner().RunAsync(Set(), NotInterrupted, Token)))).Published);
+    }
 }
