@@ -134,10 +134,13 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         lock (_lock)
         {
             _window?.ForEach(publish => publish.Finish(MqttPublishOutcome.Unknown, $"the connection ended before the broker answered: {end.Reason}"));
+
+            // After a silence it has been as good as offline all the time: who waited in it has waited.
+            _offlineSince = _stalled && _link is { } silent ? silent.LastReceived : TimeProvider.GetTimestamp();
             _window = null;
             _link = null;
             _guard = null;
-            _offlineSince = TimeProvider.GetTimestamp();
+            _stalled = false;
             CheckDrained();
         }
     }

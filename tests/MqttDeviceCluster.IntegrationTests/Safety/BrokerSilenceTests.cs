@@ -39,7 +39,7 @@ public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetim
     }
 
     [Fact]
-    public async Task Broker_FrozenFor8Seconds_GetsOnlyWhatWasWrittenInTheFirst()
+    public async Task Broker_Frozen_GetsOnlyWhatWasWrittenInTheFirst()
     {
         using var device = await RawClient.ConnectAsync(_broker);
         await device.SubscribeAsync("set");
@@ -47,9 +47,10 @@ public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetim
 
         _broker.Suspend();
         List<Call> calls;
+        MqttPublishResult[] results;
         try
         {
-            calls = await CallForAsync(TimeSpan.FromSeconds(8), expiresIn: TimeSpan.FromSeconds(5));
+            (calls, results) = await CallForAsync(TimeSpan.FromSeconds(7), expiresIn: TimeSpan.FromSeconds(5));
         }
         finally
         {
@@ -57,10 +58,9 @@ public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetim
         }
 
         var received = await ReceivedAsync(device);
-        var results = await Task.WhenAll(calls.Select(call => call.Result)).WaitAsync(Bound, Cancelled);
         var late = calls.Where(call => call.At > TimeSpan.FromSeconds(1.5)).ToList();
         output.WriteLine(
-            $"{calls.Count} called in 8 s, {received.Count} delivered after it, the last of them called {received.Select(i => calls[i].At.TotalSeconds).DefaultIfEmpty().Max():0.00} s "
+            $"{calls.Count} called in 7 s, {received.Count} delivered after it, the last of them called {received.Select(i => calls[i].At.TotalSeconds).DefaultIfEmpty().Max():0.00} s "
             + $"after the freeze; {late.Count} called later than 1.5 s, refused within {late.Max(call => call.Took.TotalSeconds):0.00} s");
 
         Assert.All(received, i => Assert.InRange(calls[i].At, TimeSpan.Zero, TimeSpan.FromSeconds(1.5)));
@@ -80,11 +80,10 @@ public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetim
         await StartAsync(network.ConnectionString);
 
         network.Cut();
-        var calls = await CallForAsync(TimeSpan.FromSeconds(4), expiresIn: TimeSpan.FromSeconds(1.5));
+        var (calls, results) = await CallForAsync(TimeSpan.FromSeconds(4), expiresIn: TimeSpan.FromSeconds(1.5));
         network.Heal();
 
         var received = await ReceivedAsync(device);
-        var results = await Task.WhenAll(calls.Select(call => call.Result)).WaitAsync(Bound, Cancelled);
         output.WriteLine(
             $"{calls.Count} called in 4 s, {results.Count(result => result.Outcome == MqttPublishOutcome.Unknown)} of them written, {received.Count} delivered, {network.Lost} bytes lost");
         Assert.Empty(received);
@@ -101,7 +100,8 @@ public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetim
         await PublishUntilAcceptedAsync("other");
     }
 
-    private async Task<List<Call>> CallForAsync(TimeSpan time, TimeSpan expiresIn)
+    // Returns when nobody waits for anything any more: what is delivered from now on, is late.
+    private async Task<(List<Call> Calls, MqttPublishResult[] Results)> CallForAsync(TimeSpan time, TimeSpan expiresIn)
     {
         List<Call> calls = [];
         var watch = Stopwatch.StartNew();
@@ -114,7 +114,7 @@ public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetim
             await timer.WaitForNextTickAsync(Cancelled);
         }
 
-        return calls;
+        return (calls, await Task.WhenAll(calls.Select(call => call.Result)).WaitAsync(Bound, Cancelled));
     }
 
     private async Task<MqttPublishResult> PublishAsync(Call call, Stopwatch watch, TimeSpan expiresIn)
