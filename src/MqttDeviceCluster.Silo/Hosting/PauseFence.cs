@@ -35,6 +35,7 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
     private ITimer? _timer;
     private long _tick;
     private long _wallTick;
+    private bool _disposed;
 
     public CancellationToken Closing => _closing.Token;
 
@@ -48,11 +49,15 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
         nameof(PauseFence), ServiceLifecycleStage.Active, _ => Start(), static _ => Task.CompletedTask);
 
+    /// <remarks>The container disposes it once for each service that it is.</remarks>
     public void Dispose()
     {
-        _timer?.Dispose();
-        _stopping.Cancel();
-        _stopping.Dispose();
+        if (!Interlocked.Exchange(ref _disposed, true))
+        {
+            _timer?.Dispose();
+            _stopping.Cancel();
+            _stopping.Dispose();
+        }
     }
 
     internal Task Start()
