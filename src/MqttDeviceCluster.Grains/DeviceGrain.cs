@@ -53,7 +53,8 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         DeviceMetrics metrics,
         DeviceFleet fleet,
         TimeProvider time,
-        ILogger<DeviceGrain> logger)
+        ILogger<DeviceGrain> logger,
+        IDeviceFence? fence = null)
     {
         _state = state;
         _options = options.Value;
@@ -68,7 +69,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             ? quarter
             : _options.LastSeenWriteInterval;
         _news = new(_deviceId, fleet.Hub, time);
-        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), time, metrics, logger);
+        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), fence, time, metrics, logger);
     }
 
     /// <summary>Ends every pending call. Thread-safe.</summary>

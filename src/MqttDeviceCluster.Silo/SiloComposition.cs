@@ -112,6 +112,7 @@ internal static class SiloComposition
                 services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
                 services.GetRequiredService<IClusterMembershipService>(),
                 services.GetRequiredService<TimeProvider>()));
+        AddPauseFence(silo.Services);
         silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();
         silo.Services.AddSingleton<IDeviceIntake, BrokerIntake>();
@@ -120,6 +121,15 @@ internal static class SiloComposition
         {
             silo.AddDashboard();
         }
+    }
+
+    private static void AddPauseFence(IServiceCollection services)
+    {
+        services.AddSingleton<IOwnMembership, OwnMembership>();
+        services.AddSingleton<PauseFence>();
+        services.AddSingleton<IDeviceFence>(static provider => provider.GetRequiredService<PauseFence>());
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static provider => provider.GetRequiredService<PauseFence>());
+        services.AddKeyedSingleton<IMqttFence>(DeviceStreams.ProviderName, static (provider, _) => provider.GetRequiredService<PauseFence>());
     }
 
     /// <summary>A storage that cannot be listed leaves the directory with the devices that some silo has in memory.</summary>

@@ -1,14 +1,14 @@
 namespace MqttDeviceCluster;
 
 /// <summary>
-/// The call was cut short on the service's side: its silo is stopping, the device's activation moved, or the link to the broker
-/// was lost in the middle of the publish. Whether a command took effect is unknown, unless <see cref="Published"/> is
+/// The call was cut short on the service's side: its silo is stopping or was paused, the device's activation moved, or the link to the
+/// broker was lost in the middle of the publish. Whether a command took effect is unknown, unless <see cref="Published"/> is
 /// <see langword="false"/>. Calling again reaches another activation.
 /// </summary>
 /// <remarks>
 /// An encoder of commands throws it from <c>OnNextAsync</c>, with <c>published: true</c>, when the connection ended after the command was
 /// written and before the broker answered. The grain then goes on waiting for the device when a confirmation was asked for,
-/// and hands the exception to the caller when none was.
+/// and hands the exception to the caller when none was. With <c>published: false</c> it reaches the caller in any case.
 /// </remarks>
 [GenerateSerializer, Alias("MqttDeviceCluster.DeviceInterruptedException")]
 public sealed class DeviceInterruptedException : DeviceClusterException

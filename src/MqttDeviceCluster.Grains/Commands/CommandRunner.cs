@@ -12,6 +12,7 @@ namespace MqttDeviceCluster;
 /// <param name="waiters">Where the device's updates are shown.</param>
 /// <param name="publish">Publishes a command; may throw, or never end.</param>
 /// <param name="getPresence">Tells whether the device is there, as far as is known.</param>
+/// <param name="fence">The silo's fence, if it has one.</param>
 /// <param name="time">The clock.</param>
 /// <param name="metrics">Where the time to confirm goes.</param>
 /// <param name="logger">Where a publish that fails for a reason that is not ours goes.</param>
@@ -21,6 +22,7 @@ internal sealed partial class CommandRunner(
     Waiters waiters,
     Func<DeviceCommand, Task> publish,
     Func<DevicePresence> getPresence,
+    IDeviceFence? fence,
     TimeProvider time,
     DeviceMetrics metrics,
     ILogger logger)
@@ -54,6 +56,10 @@ internal sealed partial class CommandRunner(
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfOffline(request);
         var started = time.GetTimestamp();
+
+        // Before the look at the fence: it may close right after.
+        var closing = fence?.Closing ?? CancellationToken.None;
+        ThrowIfFenced(started);
         var deadline = time.GetUtcNow() + request.Options.Timeout;
         using CancellationTokenSource timeout = new(request.Options.Timeout, time);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, interrupted, cancellationToken);
@@ -63,13 +69,16 @@ internal sealed partial class CommandRunner(
         Attempt attempt = new(request, request.ToCommand(id, deadline, giveUp.Token), match, giveUp.Token);
         try
         {
-            var turn = _line.TryEnter(giveUp.Token) ?? throw new DeviceBusyException(deviceId, _line.Waiting);
+            // After a pause nobody waits any longer for a turn that would be refused.
+            using var leaveLine = _line.IsIdle ? null : CancellationTokenSource.CreateLinkedTokenSource(giveUp.Token, closing);
+            var turn = _line.TryEnter(leaveLine?.Token ?? giveUp.Token) ?? throw new DeviceBusyException(deviceId, _line.Waiting);
             var waited = !turn.IsCompleted;
             await turn;
             try
             {
                 // The turn may have come in the moment the caller gave up.
                 giveUp.Token.ThrowIfCancellationRequested();
+                ThrowIfFenced(started);
                 if (waited && Left(started, request.Options.Timeout) < LeastLeftAfterLine)
                 {
                     throw TimedOut(started, attempt);
@@ -95,6 +104,10 @@ internal sealed partial class CommandRunner(
 
             throw TimedOut(started, attempt);
         }
+        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        {
+            throw Fenced(fence?.WhyClosed(started));
+        }
         catch (BrokerUnavailableException exception) when (!exception.Refused && time.GetUtcNow() >= deadline)
         {
             // It expired before it could be sent, and the publisher noticed first.
@@ -110,6 +123,16 @@ internal sealed partial class CommandRunner(
             throw new DeviceOfflineException(deviceId, presence);
         }
     }
+
+    private void ThrowIfFenced(long started)
+    {
+        if (fence?.WhyClosed(started) is { } reason)
+        {
+            throw Fenced(reason);
+        }
+    }
+
+    private DeviceInterruptedException Fenced(string? reason) => new(deviceId, reason ?? InterruptedReason, published: false);
 
     private DeviceTimeoutException TimedOut(long started, Attempt attempt)
     {
@@ -191,7 +214,7 @@ internal sealed partial class CommandRunner(
             attempt.MayBePublished = !await WasNeverSentAsync(publishing);
             throw new OperationCanceledException(attempt.GiveUp);
         }
-        catch (DeviceInterruptedException)
+        catch (DeviceInterruptedException exception) when (exception.Published)
         {
             return false;
         }
@@ -218,7 +241,7 @@ internal sealed partial class CommandRunner(
     private async Task<bool> WasNeverSentAsync(Task publishing)
     {
         await Task.WhenAny(publishing, Task.Delay(WithdrawGrace, time, CancellationToken.None));
-        return publishing.Exception?.InnerException is BrokerUnavailableException or DeviceOfflineException;
+        return publishing.Exception?.InnerException is BrokerUnavailableException or DeviceOfflineException or DeviceInterruptedException { Published: false };
     }
 
     private TimeSpan Left(long started, TimeSpan total) =>

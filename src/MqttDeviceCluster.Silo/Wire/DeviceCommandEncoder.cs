@@ -30,6 +30,7 @@ internal sealed class DeviceCommandEncoder(MqttQualityOfService qualityOfService
         MqttPublishOutcome.NoMatchingSubscribers => new DeviceOfflineException(key),
         MqttPublishOutcome.Refused => new BrokerUnavailableException(key, result.Reason, refused: true),
         MqttPublishOutcome.NotSent => new BrokerUnavailableException(key, result.Reason, refused: false),
+        MqttPublishOutcome.Fenced => new DeviceInterruptedException(key, result.Reason, published: false),
         _ => new DeviceInterruptedException(key, result.Reason, published: true),
     };
 }

@@ -126,10 +126,20 @@ public sealed class MqttStreamOptions
     public int MaxPendingPublishes { get; set; } = 10_000;
 
     /// <summary>
-    /// Gets or sets how long a message waits for a connection before it fails as not sent. Default 1 s; zero to 1 hour. A reconnect of a moment
-    /// then passes unnoticed.
+    /// Gets or sets how long a message waits for a connection, or for a broker that does not answer, before it fails as not sent. Default 1 s;
+    /// zero to 1 hour. A reconnect of a moment then passes unnoticed.
     /// </summary>
     public TimeSpan PublishConnectWait { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Gets or sets after which silence of the broker nothing more is published on a connection with unanswered messages. Default 1 s; 100 ms to 1 hour.
+    /// Whatever the broker sends ends it. What waits longer than <see cref="PublishConnectWait"/> meanwhile fails as not sent.
+    /// </summary>
+    /// <remarks>
+    /// A broker that is frozen, or behind a broken network, gets what was written when it wakes up, and counts the expiry of a message from then:
+    /// what is written into the silence acts late. When a message runs out of time in the silence, the connection is reset and made again.
+    /// </remarks>
+    public TimeSpan PublishStallTime { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Gets or sets how long a message may keep failing before it is dead-lettered. Default 10 s; 100 ms to 1 hour. While it fails, the later messages

@@ -29,6 +29,7 @@ internal sealed class MqttStreamOptionsValidator(
         InRange(problems, nameof(options.ConnectTimeout), options.ConnectTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
         InRange(problems, nameof(options.MaxReconnectDelay), options.MaxReconnectDelay, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         InRange(problems, nameof(options.PublishConnectWait), options.PublishConnectWait, TimeSpan.Zero, TimeSpan.FromHours(1));
+        InRange(problems, nameof(options.PublishStallTime), options.PublishStallTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         InRange(problems, nameof(options.MaxDeliveryTime), options.MaxDeliveryTime, TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1));
         InRange(problems, nameof(options.CredentialCheckPeriod), options.CredentialCheckPeriod, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1));
         if (options.AcknowledgeOutOfOrderAfter is { } after)

@@ -80,7 +80,8 @@ internal static class MqttStreamsRegistration
                 options.ClientId ?? $"{provider.GetRequiredService<IOptions<ClusterOptions>>().Value.ServiceId}-{name}",
                 provider.GetRequiredKeyedService<MqttStreamMetrics>(key),
                 provider.GetRequiredService<TimeProvider>(),
-                provider.GetRequiredService<ILoggerFactory>().CreateLogger($"{typeof(MqttConnectionFactory).Namespace}.{name}"));
+                provider.GetRequiredService<ILoggerFactory>().CreateLogger($"{typeof(MqttConnectionFactory).Namespace}.{name}"),
+                provider.GetKeyedService<IMqttFence>(key));
         });
         services.AddKeyedSingleton(name, (provider, key) => new MqttQueueAdapterFactory(
             name,
@@ -88,6 +89,7 @@ internal static class MqttStreamsRegistration
             provider.GetRequiredKeyedService<IMqttConnectionFactory>(key),
             provider.GetRequiredKeyedService<MqttStreamMetrics>(key),
             provider.GetKeyedService<IMqttDeliveryGate>(key),
+            provider.GetKeyedService<IMqttFence>(key),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>()));
         return true;

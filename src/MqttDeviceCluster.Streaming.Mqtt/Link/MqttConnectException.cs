@@ -17,6 +17,9 @@ internal enum MqttConnectFailure
 
     /// <summary>Our own settings, such as a certificate file that cannot be read.</summary>
     Settings,
+
+    /// <summary>The process was paused, and is not to act yet.</summary>
+    Fenced,
 }
 
 /// <summary>A connection was not established. The message is one clause for people, without secrets.</summary>

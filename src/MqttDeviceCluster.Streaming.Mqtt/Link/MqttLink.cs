@@ -46,6 +46,9 @@ internal sealed class MqttLink : IAsyncDisposable
     /// <summary>Gets whether the connection has ended. The receiver may still be in its last call.</summary>
     public bool HasEnded => _ended.Task.IsCompleted;
 
+    /// <summary>Gets when something was received last, or when it began to receive (a time stamp of the time provider).</summary>
+    public long LastReceived => Volatile.Read(ref _lastReceived);
+
     /// <summary>Connects. Nothing is received before <see cref="Start"/>.</summary>
     /// <exception cref="MqttConnectException">There is no connection; why.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -152,7 +155,7 @@ internal sealed class MqttLink : IAsyncDisposable
             }
             catch (TimeoutException)
             {
-                // A broker that does not close is left.
+                // A broker that does not close is left, and what it did not get is dropped: its acknowledgements would come too late, its messages act too late.
             }
         }
 
@@ -162,7 +165,10 @@ internal sealed class MqttLink : IAsyncDisposable
     /// <summary>Takes no more messages to publish. Those that were taken are still answered.</summary>
     public void StopPublishing() => _writer.Stop();
 
-    /// <summary>Ends the connection at once, without DISCONNECT.</summary>
+    /// <summary>Says PINGREQ: whatever comes next shows that the broker reads.</summary>
+    public void Ping() => _ = _writer.WriteAsync(MqttPingReqPacket.Instance);
+
+    /// <summary>Ends the connection at once, without DISCONNECT. What the broker has not got yet, it never gets.</summary>
     public void Abort(MqttLinkEndCause cause, string reason) => End(new MqttLinkEnd(cause, reason));
 
     /// <inheritdoc/>
@@ -266,7 +272,7 @@ internal sealed class MqttLink : IAsyncDisposable
 
         if (_pingDue)
         {
-            _ = _writer.WriteAsync(MqttPingReqPacket.Instance);
+            Ping();
         }
 
         _pingDue = !_pingDue;

@@ -15,7 +15,7 @@ internal enum MqttLinkEndCause
     /// <summary>Reading or writing failed.</summary>
     NetworkError,
 
-    /// <summary>Nothing was heard for one and a half keep-alives.</summary>
+    /// <summary>Nothing was heard for one and a half keep-alives, or while messages that were written ran out of time.</summary>
     Silent,
 
     /// <summary>The broker sent what MQTT 5, or we, do not allow here.</summary>
@@ -23,6 +23,9 @@ internal enum MqttLinkEndCause
 
     /// <summary>Our own code failed on what was received.</summary>
     Failed,
+
+    /// <summary>The process was paused: see <see cref="IMqttFence"/>.</summary>
+    Fenced,
 }
 
 /// <summary>How a connection ended.</summary>

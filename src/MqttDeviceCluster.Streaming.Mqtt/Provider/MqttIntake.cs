@@ -19,6 +19,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     private readonly MqttDeadLetters _deadLetters;
     private readonly MqttStreamMetrics _metrics;
     private readonly IMqttDeliveryGate? _gate;
+    private readonly IMqttFence? _fence;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _logger;
     private readonly AtMostOnceLimit _atMostOnce;
@@ -43,6 +44,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         MqttDeadLetters deadLetters,
         MqttStreamMetrics metrics,
         IMqttDeliveryGate? gate,
+        IMqttFence? fence,
         TimeProvider timeProvider,
         ILogger logger)
     {
@@ -53,6 +55,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         _deadLetters = deadLetters;
         _metrics = metrics;
         _gate = gate;
+        _fence = fence;
         _timeProvider = timeProvider;
         _logger = logger;
         _atMostOnce = new(options.MaxPendingAtMostOnce);
@@ -255,6 +258,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         }
 
         return delivery.Epoch <= Volatile.Read(ref _lastFencedEpoch)
+            || _fence?.WhyClosed(_timeProvider.GetTimestamp()) is not null
             || (delivery.Epoch < Volatile.Read(ref _firstLiveEpoch)
                 && delivery.Epoch >= Volatile.Read(ref _firstEpochOfSession)
                 && delivery.Message.QualityOfService == MqttQualityOfService.AtLeastOnce);

@@ -23,6 +23,7 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         IMqttConnectionFactory connections,
         MqttStreamMetrics metrics,
         IMqttDeliveryGate? gate,
+        IMqttFence? fence,
         TimeProvider timeProvider,
         ILoggerFactory loggerFactory)
     {
@@ -39,7 +40,7 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         for (var i = 0; i < _intakes.Length; i++)
         {
             var routes = options.SharedGroup is null ? [.. incoming.Where(route => route.Connection == i)] : incoming;
-            _intakes[i] = new(i, options, routes, connections, deadLetters, metrics, gate, timeProvider, logger);
+            _intakes[i] = new(i, options, routes, connections, deadLetters, metrics, gate, fence, timeProvider, logger);
         }
     }
 

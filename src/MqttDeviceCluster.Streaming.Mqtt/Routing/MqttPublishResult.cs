@@ -20,6 +20,9 @@ public enum MqttPublishOutcome
 
     /// <summary>The connection ended after it was sent and before the broker answered. It is not sent again.</summary>
     Unknown = 4,
+
+    /// <summary>It was never sent: the process was paused, see <see cref="IMqttFence"/>.</summary>
+    Fenced = 5,
 }
 
 /// <summary>What became of a published message, with the broker's reason.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
 
@@ -5,9 +6,14 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Session;
 
 /// <summary>
 /// Publishes, in order, over a connection of its own. A message is written at most once: if the connection ends before the broker answered, the
-/// result is unknown and nothing is sent again, because a relay must not act twice.
+/// result is unknown and nothing is sent again, because a relay must not act twice. Into the silence of a broker nothing is written: it would act when
+/// the broker wakes up, and its callers have long given up.
 /// </summary>
-internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
+/// <remarks>
+/// Nothing can call back what was written. A message that expires or is withdrawn between the last look at it (<see cref="TryTake"/>) and the system call some
+/// microseconds later is sent.
+/// </remarks>
+internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
 {
     // With up to this many under way, the caller writes himself; with more, another thread writes what has gathered.
     private const int InlineLimit = 2;
@@ -17,15 +23,19 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromMinutes(1);
 
     private readonly MqttStreamOptions _options;
+    private readonly ILogger _logger;
+    private readonly IMqttFence? _fence;
     private readonly Lock _lock = new();
     private readonly Queue<PendingPublish> _pending = new();
     private readonly ITimer _sweep;
     private MqttPublishWindow? _window;
     private MqttLink? _link;
+    private MqttStallGuard? _guard;
     private TaskCompletionSource? _drained;
     private TaskCompletionSource? _settled;
     private long _offlineSince;
     private bool _sweeping;
+    private bool _stalled;
     private bool _closed;
 
     /// <param name="options">The provider's options.</param>
@@ -34,12 +44,16 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     /// <param name="logger">The log.</param>
     /// <param name="timeProvider">The time.</param>
     /// <param name="tuning">Times that tests change.</param>
+    /// <param name="fence">The host's fence, if it has one.</param>
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     public MqttPublisher(
-        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider, MqttReconnectTuning? tuning = null)
+        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider,
+        MqttReconnectTuning? tuning = null, IMqttFence? fence = null)
         : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], "publish", metrics, logger, timeProvider, tuning)
     {
         _options = options;
+        _logger = logger;
+        _fence = fence;
         _offlineSince = timeProvider.GetTimestamp();
         _sweep = timeProvider.CreateTimer(
             static publisher => ((MqttPublisher)publisher!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -76,9 +90,9 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
                 return publish.Task;
             }
 
-            if (link is null && _options.PublishConnectWait <= TimeSpan.Zero)
+            if (_options.PublishConnectWait <= TimeSpan.Zero && WhyNotNow() is { } reason)
             {
-                publish.Finish(MqttPublishOutcome.NotSent, "there is no connection to the broker");
+                publish.Finish(MqttPublishOutcome.NotSent, reason);
                 return publish.Task;
             }
 
@@ -106,6 +120,8 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         {
             _window = window;
             _link = link;
+            _guard = new MqttStallGuard(link, window, _options.PublishStallTime, TimeProvider);
+            _stalled = false;
         }
 
         SetOnline();
@@ -118,9 +134,13 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         lock (_lock)
         {
             _window?.ForEach(publish => publish.Finish(MqttPublishOutcome.Unknown, $"the connection ended before the broker answered: {end.Reason}"));
+
+            // After a silence it has been as good as offline all the time: who waited in it has waited.
+            _offlineSince = _stalled && _link is { } silent ? silent.LastReceived : TimeProvider.GetTimestamp();
             _window = null;
             _link = null;
-            _offlineSince = TimeProvider.GetTimestamp();
+            _guard = null;
+            _stalled = false;
             CheckDrained();
         }
     }
@@ -175,6 +195,11 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
             {
                 if (!publish.IsDone)
                 {
+                    if (_guard!.IsStalled)
+                    {
+                        break;
+                    }
+
                     if (publish.Message.QualityOfService == MqttQualityOfService.AtLeastOnce && !window.HasRoom)
                     {
                         break;
@@ -182,7 +207,11 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
 
                     var now = TimeProvider.GetUtcNow();
                     packet = publish.ToPacket(ushort.MaxValue, now);
-                    if (WhyNot(publish, now) is { } reason)
+                    if (_fence?.WhyClosed(publish.EnqueuedAt) is { } closed)
+                    {
+                        publish.Finish(MqttPublishOutcome.Fenced, closed);
+                    }
+                    else if (WhyNot(publish, now) is { } reason)
                     {
                         publish.Finish(MqttPublishOutcome.NotSent, reason);
                     }
@@ -193,6 +222,7 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
                     else
                     {
                         _pending.Dequeue();
+                        _guard.OnWriting(publish.Message);
                         window.TryEnter(publish, out var packetId);
                         packet = packet with { PacketId = packetId };
                         return true;
@@ -247,50 +277,113 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         }
     }
 
-    // Ends what waited too long. Only runs while something is under way.
+    // Ends what waited too long, and watches whether the broker is silent. Only runs while something is under way.
     private void Sweep()
     {
+        MqttLink? link;
+        TimeSpan silence;
+        bool isHeardAgain, isGivenUp;
         lock (_lock)
         {
+            link = _link;
+            silence = _guard?.Silence ?? TimeSpan.Zero;
+            isHeardAgain = NoteStall(silence);
+            _guard?.Probe();
+
             var now = TimeProvider.GetUtcNow();
-            var isOffline = _link is null && TimeProvider.GetElapsedTime(_offlineSince) >= _options.PublishConnectWait;
-            for (var i = _pending.Count; i > 0; i--)
-            {
-                var publish = _pending.Dequeue();
-                if (WhyNot(publish, now) is { } reason)
-                {
-                    publish.Finish(MqttPublishOutcome.NotSent, reason);
-                }
-                else if (isOffline && TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= _options.PublishConnectWait)
-                {
-                    publish.Finish(MqttPublishOutcome.NotSent, "there is no connection to the broker");
-                }
-                else if (publish.Message.ExpiresAt is null && TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= AnswerTimeout)
-                {
-                    publish.Finish(MqttPublishOutcome.NotSent, "the broker does not answer the messages before it");
-                }
-
-                if (!publish.IsDone)
-                {
-                    _pending.Enqueue(publish);
-                }
-            }
-
-            _window?.ForEach(publish =>
-            {
-                if (publish.Message.ExpiresAt is { } expiresAt ? expiresAt <= now : TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= AnswerTimeout)
-                {
-                    publish.Finish(MqttPublishOutcome.Unknown, "the broker did not answer in time");
-                }
-            });
+            SweepWaiting(now);
+            isGivenUp = SweepWritten(now) && _stalled;
             CheckDrained();
-            if (_pending.Count == 0 && _window is null or { IsEmpty: true })
+            if (_pending.Count == 0 && _window is null or { IsEmpty: true } && _guard is not { IsOwed: true })
             {
                 _sweeping = false;
                 _sweep.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             }
         }
+
+        if (isGivenUp)
+        {
+            // What still lies in our system's buffer goes with the connection. The broker may have the rest already.
+            link?.Abort(MqttLinkEndCause.Silent, Silent(silence));
+        }
+        else if (isHeardAgain)
+        {
+            link?.Kick(inline: false);
+        }
     }
+
+    // Returns whether the broker was silent and is so no more.
+    private bool NoteStall(TimeSpan silence)
+    {
+        var was = _stalled;
+        _stalled = silence >= _options.PublishStallTime;
+        if (_stalled && !was)
+        {
+            LogStalled(Broker, silence);
+        }
+        else if (was && !_stalled)
+        {
+            LogHeardAgain(Broker);
+        }
+
+        return was && !_stalled;
+    }
+
+    private void SweepWaiting(DateTimeOffset now)
+    {
+        var blocked = WhyNotNow();
+        for (var i = _pending.Count; i > 0; i--)
+        {
+            var publish = _pending.Dequeue();
+            if (_fence?.WhyClosed(publish.EnqueuedAt) is { } closed)
+            {
+                publish.Finish(MqttPublishOutcome.Fenced, closed);
+            }
+            else if (WhyNot(publish, now) is { } reason)
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, reason);
+            }
+            else if (blocked is not null && TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= _options.PublishConnectWait)
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, blocked);
+            }
+            else if (publish.Message.ExpiresAt is null && TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= AnswerTimeout)
+            {
+                publish.Finish(MqttPublishOutcome.NotSent, "the broker does not answer the messages before it");
+            }
+
+            if (!publish.IsDone)
+            {
+                _pending.Enqueue(publish);
+            }
+        }
+    }
+
+    // Returns whether nobody wants one of them any more.
+    private bool SweepWritten(DateTimeOffset now)
+    {
+        var isGivenUp = _guard?.UnheardExpiry <= now;
+        _window?.ForEach(publish =>
+        {
+            if (publish.Message.ExpiresAt is { } expiresAt ? expiresAt <= now : TimeProvider.GetElapsedTime(publish.EnqueuedAt) >= AnswerTimeout)
+            {
+                publish.Finish(MqttPublishOutcome.Unknown, "the broker did not answer in time");
+                isGivenUp = true;
+            }
+
+            isGivenUp |= publish.Message.Withdrawn.IsCancellationRequested;
+        });
+        return isGivenUp;
+    }
+
+    // Why nothing can be written at the moment, for as long as it lasts.
+    private string? WhyNotNow() =>
+        _guard is null
+            ? TimeProvider.GetElapsedTime(_offlineSince) >= _options.PublishConnectWait ? "there is no connection to the broker" : null
+            : _guard.IsStalled ? Silent(_guard.Silence) : null;
+
+    private static string Silent(TimeSpan silence) =>
+        string.Create(CultureInfo.InvariantCulture, $"the broker has not answered for {silence.TotalSeconds:0.#} s");
 
     private void CheckDrained()
     {
@@ -332,6 +425,12 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         };
         return (outcome, string.IsNullOrEmpty(text) ? reason : $"{reason}: {text}");
     }
+
+    [LoggerMessage(LogLevel.Warning, "The broker {Broker} has not answered for {Silence}: nothing more is published on this connection until it does.")]
+    private partial void LogStalled(MqttConnectionString broker, TimeSpan silence);
+
+    [LoggerMessage(LogLevel.Information, "The broker {Broker} answers again.")]
+    private partial void LogHeardAgain(MqttConnectionString broker);
 
     /// <summary>What one connection sees of the publisher.</summary>
     private sealed class LinkSide(MqttPublisher publisher, MqttPublishWindow window) : IMqttLinkReceiver, IMqttPublishSource

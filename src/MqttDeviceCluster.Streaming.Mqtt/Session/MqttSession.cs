@@ -15,9 +15,11 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     private readonly IReadOnlyList<MqttFilter> _filters;
     private readonly IMqttDeliverySink _sink;
     private readonly ILogger _logger;
+    private readonly IMqttFence? _fence;
     private readonly IDisposable _gauge;
     private volatile AckLedger? _ledger;
     private MqttLink? _link;
+    private CancellationTokenRegistration _closing;
     private long _epoch;
 
     /// <param name="options">The provider's options.</param>
@@ -28,6 +30,7 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     /// <param name="logger">The log.</param>
     /// <param name="timeProvider">The time.</param>
     /// <param name="tuning">Times that tests change.</param>
+    /// <param name="fence">The host's fence, if it has one.</param>
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     public MqttSession(
         MqttStreamOptions options,
@@ -37,13 +40,15 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         MqttStreamMetrics metrics,
         ILogger logger,
         TimeProvider timeProvider,
-        MqttReconnectTuning? tuning = null)
+        MqttReconnectTuning? tuning = null,
+        IMqttFence? fence = null)
         : base(options, clientId, "receive", metrics, logger, timeProvider, tuning)
     {
         _options = options;
         _filters = filters;
         _sink = sink;
         _logger = logger;
+        _fence = fence;
         _gauge = metrics.TrackUnacknowledged(() => Unacknowledged);
     }
 
@@ -55,6 +60,13 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         // Once stopping, what still comes stays with the broker.
         if (Stopping.IsCancellationRequested)
         {
+            return;
+        }
+
+        if (WhyClosed() is { } reason)
+        {
+            // It came from our system's buffer, and perhaps somebody else's session has it by now. Whoever it is, the broker sends it again.
+            GiveUp(_link!, _epoch, reason);
             return;
         }
 
@@ -90,12 +102,15 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         Metrics.MessagesAcknowledged(packetIds.Count);
     }
 
-    protected override MqttLinkSettings CreateSettings(MqttLinkSettings common) => common with
-    {
-        CleanStart = false,
-        SessionExpiry = _options.SessionExpiry,
-        ReceiveMaximum = _options.ReceiveMaximum,
-    };
+    // While the fence is closed, connecting would take the session from whoever has it by right.
+    protected override MqttLinkSettings CreateSettings(MqttLinkSettings common) => WhyClosed() is { } reason
+        ? throw new MqttConnectException(MqttConnectFailure.Fenced, reason)
+        : common with
+        {
+            CleanStart = false,
+            SessionExpiry = _options.SessionExpiry,
+            ReceiveMaximum = _options.ReceiveMaximum,
+        };
 
     protected override async Task ServeAsync(MqttLink link)
     {
@@ -112,6 +127,7 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         }
 
         _link = link;
+        _closing = _fence?.Closing.UnsafeRegister(_ => GiveUp(link, epoch, WhyClosed() ?? "the process was paused"), null) ?? default;
         _ledger = new AckLedger(epoch, this, _options.AcknowledgeOutOfOrderAfter, TimeProvider);
         _sink.OnConnected(epoch, link.Info.SessionPresent);
 
@@ -120,7 +136,11 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         await SubscribeAsync(link).ConfigureAwait(false);
     }
 
-    protected override void OnEnded(MqttLinkEnd end) => _ledger?.Dispose();
+    protected override void OnEnded(MqttLinkEnd end)
+    {
+        _closing.Dispose();
+        _ledger?.Dispose();
+    }
 
     protected override Task DrainAsync() => _ledger?.DrainAsync() ?? Task.CompletedTask;
 
@@ -138,6 +158,15 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         SetState(MqttConnectionState.Fenced, $"Another client took over the session '{ClientId}' at {Broker}.");
         _sink.OnFenced(_epoch);
         return true;
+    }
+
+    private string? WhyClosed() => _fence?.WhyClosed(TimeProvider.GetTimestamp());
+
+    // Forgets what was received and not delivered, before the connection ends: what has no place to be acknowledged at any more comes again.
+    private void GiveUp(MqttLink link, long epoch, string reason)
+    {
+        _sink.OnFenced(epoch);
+        link.Abort(MqttLinkEndCause.Fenced, reason);
     }
 
     private async Task SubscribeAsync(MqttLink link)

@@ -179,7 +179,7 @@ public sealed class MqttSessionMosquittoTests : MosquittoConnections
 
         // One and a half keep-alives, with room for a busy machine. Without a watchdog of our own it would take a quarter of an hour.
         Assert.InRange(Stopwatch.GetElapsedTime(suspended).TotalSeconds, 0.9, 10);
-        Assert.Contains("silent", publisher.Problem, StringComparison.Ordinal);
+        Assert.Contains("has not answered", publisher.Problem, StringComparison.Ordinal);
         broker.Resume();
         await WaitForAsync(publisher, MqttConnectionState.Online);
         var results = await Task.WhenAll(publishes).WaitAsync(Bound, TestContext.Current.CancellationToken);

@@ -16,6 +16,7 @@ public sealed class CommandRunnerTests
     private readonly List<DeviceCommand> _published = [];
     private Func<DeviceCommand, Task> _publish = static _ => Task.CompletedTask;
     private DevicePresence _presence = DevicePresence.Unknown;
+    private FakeFence? _fence;
 
     private static CancellationToken NotInterrupted => CancellationToken.None;
 
@@ -31,7 +32,7 @@ public sealed class CommandRunnerTests
     private CommandRunner Runner(int maxWaiting = 64)
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _time, new DeviceMetrics(meters), NullLogger.Instance);
+        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _fence, _time, new DeviceMetrics(meters), NullLogger.Instance);
 
         Task PublishAsync(DeviceCommand command)
         {
@@ -516,5 +517,61 @@ public sealed class CommandRunnerTests
         await Ends(sends);
         Assert.Equal(2, _published.Count);
         Assert.True(runner.IsIdle);
+    }
+
+    [Fact]
+    public async Task RunAsync_PausedWhileWaitingInLine_IsNotPublishedAndSaysSo()
+    {
+        await Turns();
+        _fence = new(_time);
+        var runner = Runner();
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(), NotInterrupted, Token);
+        Assert.Single(_published);
+
+        _fence.Close();
+
+        var interrupted = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(second));
+        Assert.False(interrupted.Published);
+        Assert.Equal("it was paused", interrupted.Reason);
+
+        // What was published is waited for: the device may have it.
+        Receive(High);
+        await Ends(first);
+        Assert.Single(_published);
+
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(runner.RunAsync(Set(), NotInterrupted, Token)));
+        _fence.Open();
+        var next = runner.RunAsync(Set(), NotInterrupted, Token);
+        Receive(High);
+        await Ends(next);
+        Assert.Equal(2, _published.Count);
+    }
+
+    [Fact]
+    public async Task RunAsync_TurnComesBeforeThePauseIsTold_IsNotPublished()
+    {
+        await Turns();
+        _fence = new(_time);
+        var runner = Runner();
+        var first = runner.RunAsync(Set(), NotInterrupted, Token);
+        var second = runner.RunAsync(Set(), NotInterrupted, Token);
+        _fence.CloseQuietly();
+
+        Receive(High);
+
+        await Ends(first);
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(second))).Published);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_PublisherRefusesAfterAPause_TellsTheCallerAtOnce()
+    {
+        await Turns();
+        _publish = static _ => throw new DeviceInterruptedException("d", "it was paused", published: false);
+
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(Runner().RunAsync(Set(), NotInterrupted, Token)))).Published);
     }
 }

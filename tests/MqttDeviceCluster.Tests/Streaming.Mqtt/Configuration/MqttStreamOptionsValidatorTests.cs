@@ -16,6 +16,7 @@ public sealed class MqttStreamOptionsValidatorTests
             QueuesPerConnection = 0,
             ReceiveMaximum = 65536,
             KeepAlive = TimeSpan.Zero,
+            PublishStallTime = TimeSpan.Zero,
             SharedGroup = "a/b",
             DeadLetterTopic = "dead/#",
             ClientId = "",
@@ -27,7 +28,7 @@ public sealed class MqttStreamOptionsValidatorTests
         Assert.Contains("'test'", exception.Message, StringComparison.Ordinal);
         string[] expected =
         [
-            "QueuesPerConnection must be 1 to 1024 but is 0", "ReceiveMaximum must be 1 to 65535 but is 65536", "KeepAlive must be", "SharedGroup must be",
+            "QueuesPerConnection must be 1 to 1024 but is 0", "ReceiveMaximum must be 1 to 65535 but is 65536", "KeepAlive must be", "PublishStallTime must be", "SharedGroup must be",
             "DeadLetterTopic must be", "ClientId must", "AcknowledgeOutOfOrderAfter must", "ConnectionString is missing", "Routes is empty",
         ];
         Assert.All(expected, text => Assert.Contains(text, exception.Message, StringComparison.Ordinal));

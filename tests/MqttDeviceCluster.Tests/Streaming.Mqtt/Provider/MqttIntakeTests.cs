@@ -15,7 +15,7 @@ public sealed class MqttIntakeTests
         MqttStreamOptions options = new();
         var metrics = TestMetrics.Create();
         _intake = new(
-            0, options, [], _broker, new MqttDeadLetters(options, null, metrics, TimeProvider.System, NullLogger.Instance), metrics, null, TimeProvider.System, NullLogger.Instance);
+            0, options, [], _broker, new MqttDeadLetters(options, null, metrics, TimeProvider.System, NullLogger.Instance), metrics, null, null, TimeProvider.System, NullLogger.Instance);
     }
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
+using MqttDeviceCluster.Tests.Grains;
 using MqttDeviceCluster.Tests.Streaming.Mqtt.Link;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Session;
@@ -15,6 +16,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
 
     private readonly RawBroker _broker = new();
     private readonly RecordingSink _sink = new();
+    private FakeFence? _fence;
     private MqttSession? _session;
 
     [Fact]
@@ -504,6 +506,48 @@ public sealed class MqttSessionTests : IAsyncDisposable
         Assert.Equal(MqttConnectionState.Stopped, _session.State);
     }
 
+    [Fact]
+    public async Task Fence_Closed_GivesUpTheConnectionAndWhatItHoldsUntilItIsOpen()
+    {
+        _fence = new(TimeProvider.System);
+        Start(options => options.MaxReconnectDelay = TimeSpan.FromMilliseconds(100));
+        using (var connection = await _broker.AcceptSubscriberAsync(sessionPresent: false))
+        {
+            await WaitForAsync(MqttConnectionState.Online);
+            await _sink.NextAsync<(long, bool)>();
+            await connection.PublishAsync(1, "t", "held");
+            await _sink.NextDeliveryAsync();
+            _fence.Close();
+            Assert.Equal("fenced 1", await _sink.NextAsync<string>());
+            await Assert.ThrowsAsync<IOException>(connection.ReadEndAsync);
+        }
+
+        await WaitForAsync(session => session.Problem?.Contains("No connection", StringComparison.Ordinal) == true, "a refused connection");
+        Assert.Contains("it was paused", _session!.Problem, StringComparison.Ordinal);
+        Assert.False(_broker.IsConnectionPending);
+        _fence.Open();
+        using var next = await _broker.AcceptSubscriberAsync(sessionPresent: true);
+        Assert.Equal((2L, true), await _sink.NextAsync<(long, bool)>());
+        await next.PublishAsync(1, "t", "again", duplicate: true);
+        Assert.Equal("again", Encoding.UTF8.GetString((await _sink.NextDeliveryAsync()).Message.Payload.Span));
+    }
+
+    [Fact]
+    public async Task Fence_ClosedAndNobodyToldYet_DeliversNothing()
+    {
+        _fence = new(TimeProvider.System);
+        Start();
+        using var connection = await _broker.AcceptSubscriberAsync(sessionPresent: false);
+        await WaitForAsync(MqttConnectionState.Online);
+        await _sink.NextAsync<(long, bool)>();
+        _fence.CloseQuietly();
+        await connection.PublishAsync(1, "t", "from a buffer");
+
+        Assert.Equal("fenced 1", await _sink.NextAsync<string>());
+        await Assert.ThrowsAsync<IOException>(connection.ReadEndAsync);
+        Assert.False(_sink.TryNext(out _));
+    }
+
     public async ValueTask DisposeAsync()
     {
         _broker.Dispose();
@@ -521,7 +565,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
         configure?.Invoke(options);
         _session = new MqttSession(
             options, "session", [.. filters.Select(filter => new MqttFilter(filter, MqttQualityOfService.AtLeastOnce))], _sink, TestMetrics.Create(),
-            NullLogger.Instance, TimeProvider.System, Quick);
+            NullLogger.Instance, TimeProvider.System, Quick, _fence);
         _session.Start();
     }
 

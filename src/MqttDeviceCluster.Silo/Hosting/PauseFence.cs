@@ -1,0 +1,191 @@
+using System.Globalization;
+using MqttDeviceCluster.Streaming.Mqtt;
+
+namespace MqttDeviceCluster.Silo.Hosting;
+
+/// <summary>
+/// Notices that the process did not run for a while: it was stopped, swapped out, out of threads, or its machine was suspended. The other silos may have declared it
+/// dead meanwhile, so it does nothing more until it has read that it was not, and never again what it took before.
+/// </summary>
+/// <remarks>
+/// <para>A timer on the thread pool, where probes are answered as well, ticks four times a second; everyone who asks compares the last tick with the clock, since after a
+/// pause the timer may not be the first to run. Two clocks: the monotonic one goes on while a process is stopped, and only the wall clock also while a machine
+/// sleeps. A step of the wall clock looks like a pause, and costs a second of refused commands.</para>
+/// <para>A virtual machine that was paused with both its clocks is not noticed.</para>
+/// </remarks>
+internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider time, ILogger<PauseFence> logger)
+    : IMqttFence, IDeviceFence, ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    /// <summary>The longest pause that goes unnoticed. Others need three missed probes, 2 s apart or more, to declare a silo dead.</summary>
+    internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// How long it stays closed at least. What came in during the pause waits in the system's buffers, its callers may have given up, and nothing in it says
+    /// how old it is: it is read, and refused, in this time.
+    /// </summary>
+    internal static readonly TimeSpan SettleTime = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private volatile CancellationTokenSource _closing = new();
+    private volatile State _state = new(null, long.MinValue, "");
+    private ITimer? _timer;
+    private long _tick;
+    private long _wallTick;
+    private bool _disposed;
+
+    public CancellationToken Closing => _closing.Token;
+
+    public string? WhyClosed(long since)
+    {
+        Look();
+        var state = _state;
+        return state.Closed ?? (since <= state.PausedUntil ? state.Reason : null);
+    }
+
+    public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
+        nameof(PauseFence), ServiceLifecycleStage.Active, _ => Start(), static _ => Task.CompletedTask);
+
+    /// <remarks>The container disposes it once for each service that it is.</remarks>
+    public void Dispose()
+    {
+        if (!Interlocked.Exchange(ref _disposed, true))
+        {
+            _timer?.Dispose();
+            _stopping.Cancel();
+            _stopping.Dispose();
+        }
+    }
+
+    internal Task Start()
+    {
+        Beat();
+        _timer = time.CreateTimer(static fence => ((PauseFence)fence!).Tick(), this, Period, Period);
+        return Task.CompletedTask;
+    }
+
+    internal void Tick()
+    {
+        Look();
+        Beat();
+    }
+
+    private void Beat()
+    {
+        Volatile.Write(ref _wallTick, time.GetUtcNow().UtcTicks);
+        Volatile.Write(ref _tick, time.GetTimestamp());
+    }
+
+    // After the pause this may run before any tick.
+    private void Look()
+    {
+        if (SinceTick() <= Limit)
+        {
+            return;
+        }
+
+        CancellationTokenSource closing;
+        lock (_lock)
+        {
+            var pause = SinceTick();
+            if (pause <= Limit)
+            {
+                return;
+            }
+
+            var reason = string.Create(CultureInfo.InvariantCulture, $"the silo did not run for {pause.TotalSeconds:0.#} s");
+            LogPaused(pause);
+            if (_state.Closed is null)
+            {
+                _ = ConfirmAsync();
+            }
+
+            // The state before the tick: who finds the new tick finds the new state.
+            _state = new(reason, time.GetTimestamp(), reason);
+            Beat();
+            closing = _closing;
+            _closing = new();
+        }
+
+        // What it ends may take long, and takes locks: not on the thread of someone who only asks.
+        _ = closing.CancelAsync();
+    }
+
+    private TimeSpan SinceTick()
+    {
+        var tick = Volatile.Read(ref _tick);
+        if (tick == 0)
+        {
+            // It has not started: nobody has taken anything yet.
+            return TimeSpan.Zero;
+        }
+
+        var monotonic = time.GetElapsedTime(tick);
+        var wall = TimeSpan.FromTicks(time.GetUtcNow().UtcTicks - Volatile.Read(ref _wallTick));
+        return monotonic > wall ? monotonic : wall;
+    }
+
+    private async Task ConfirmAsync()
+    {
+        var failures = 0;
+        while (!_stopping.IsCancellationRequested)
+        {
+            // Never on the thread of who asked.
+            await Task.Delay(SettleTime, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+            var pause = _state;
+            try
+            {
+                using CancellationTokenSource bound = new(ReadTimeout, time);
+                var isMember = await membership.IsMemberAsync(bound.Token);
+                if (!isMember)
+                {
+                    LogDead();
+                    _state = pause with { Closed = "the cluster declared the silo dead while it did not run" };
+                    return;
+                }
+            }
+            catch (Exception exception) when (!_stopping.IsCancellationRequested)
+            {
+                // Whatever it is, it is not known that the silo may go on.
+                if (failures++ == 0)
+                {
+                    LogNotConfirmed(exception);
+                }
+
+                continue;
+            }
+
+            // The reading may have been answered before another pause.
+            Look();
+            lock (_lock)
+            {
+                if (ReferenceEquals(_state, pause))
+                {
+                    _state = pause with { Closed = null };
+                    LogConfirmed();
+                    return;
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The silo did not run for {Pause}. It publishes and delivers nothing until it has read that it is still part of its cluster.")]
+    private partial void LogPaused(TimeSpan pause);
+
+    [LoggerMessage(LogLevel.Information, "The silo is still part of its cluster and goes on. The commands that it took before the pause are not sent.")]
+    private partial void LogConfirmed();
+
+    [LoggerMessage(LogLevel.Error, "The cluster declared this silo dead while it did not run. It publishes and delivers nothing more.")]
+    private partial void LogDead();
+
+    [LoggerMessage(LogLevel.Warning, "Whether the silo is still part of its cluster could not be read after the pause. It is tried again each second.")]
+    private partial void LogNotConfirmed(Exception exception);
+
+    /// <param name="Closed">Why it is closed, or <see langword="null"/> when it is open.</param>
+    /// <param name="PausedUntil">When the end of the last pause was noticed (a time stamp).</param>
+    /// <param name="Reason">What the last pause was, for those who began before its end.</param>
+    private sealed record State(string? Closed, long PausedUntil, string Reason);
+}
