@@ -34,10 +34,12 @@ internal sealed class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     /// <param name="logger">The log.</param>
     /// <param name="timeProvider">The time.</param>
     /// <param name="tuning">Times that tests change.</param>
+    /// <param name="role">What the connection is for, in the log and the metrics.</param>
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     public MqttPublisher(
-        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider, MqttReconnectTuning? tuning = null)
-        : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], "publish", metrics, logger, timeProvider, tuning)
+        MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider, MqttReconnectTuning? tuning = null,
+        string role = "publish")
+        : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], role, metrics, logger, timeProvider, tuning)
     {
         _options = options;
         _offlineSince = timeProvider.GetTimestamp();
