@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
-using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 
@@ -20,11 +19,11 @@ internal sealed class PacedPublisher : IAsyncDisposable
 
     private const int MaxUnderWay = 4096;
 
-    public PacedPublisher(MosquittoBroker broker)
+    public PacedPublisher(string broker)
     {
         MqttStreamOptions options = new()
         {
-            ConnectionString = broker.ConnectionString, PublishConnectWait = TimeSpan.FromSeconds(10), PublishWindow = 1024, MaxPendingPublishes = 1_000_000,
+            ConnectionString = broker, PublishConnectWait = TimeSpan.FromSeconds(10), PublishWindow = 1024, MaxPendingPublishes = 1_000_000,
         };
         MqttStreamMetrics metrics = new(_services.GetRequiredService<IMeterFactory>(), "test");
         _publisher = new MqttConnectionFactory(options, $"test-{Guid.NewGuid():N}", metrics, TimeProvider.System, NullLogger.Instance).CreatePublisher();
