@@ -11,12 +11,15 @@ internal sealed partial class MqttDeadLetters(
     MqttStreamOptions options, IMqttPublisher? publisher, MqttStreamMetrics metrics, TimeProvider timeProvider, ILogger logger)
 {
     /// <summary>Bounds what waits for a broker that is slow or away. Beyond it dead letters are lost, and counted so: they are not worth holding up the living for.</summary>
-    private const int MaxUnderWay = 4096;
     private const long MaxBytesUnderWay = 32 * 1024 * 1024;
 
+    /// <summary>How long a dead letter is waited for while the broker answers none, and how long while it answers others: a flood of garbage is slowed, and nothing of it lost.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
     private readonly LogThrottle _throttle = new(timeProvider);
+    private readonly int _maxUnderWay = Math.Max(4096, options.ReceiveMaximum);
+    private long _lastAnswer = timeProvider.GetTimestamp();
     private int _underWay;
     private long _bytesUnderWay;
 
@@ -42,7 +45,7 @@ internal sealed partial class MqttDeadLetters(
     }
 
     /// <summary>
-    /// Publishes the message as a dead letter, if there is a topic for it, and completes it: once the broker has the dead letter, and after a second at the latest.
+    /// Publishes the message as a dead letter, if there is a topic for it, and completes it: once the broker has the dead letter, and after a bounded time in any case.
     /// </summary>
     public void Bury(MqttDelivery delivery, string reason)
     {
@@ -73,11 +76,12 @@ internal sealed partial class MqttDeadLetters(
                 CorrelationData = message.CorrelationData,
                 UserProperties = [new("reason", reason), new("topic", message.Topic)],
             });
-            await ((Task)publishing).WaitAsync(Patience, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await WaitAsync(publishing);
 
             // Whatever becomes of it: a message that is not completed holds back every later acknowledgement.
             delivery.Complete();
             var result = await publishing;
+            Volatile.Write(ref _lastAnswer, timeProvider.GetTimestamp());
             if (result.IsAccepted)
             {
                 metrics.DeadLetterPublished();
@@ -94,10 +98,22 @@ internal sealed partial class MqttDeadLetters(
         }
     }
 
+    private async Task WaitAsync(Task publishing)
+    {
+        var started = timeProvider.GetTimestamp();
+        do
+        {
+            await publishing.WaitAsync(Patience, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        while (!publishing.IsCompleted
+            && timeProvider.GetElapsedTime(Volatile.Read(ref _lastAnswer)) < Patience
+            && timeProvider.GetElapsedTime(started) < MaxPatience);
+    }
+
     private bool TryReserve(int bytes)
     {
         // Not "and": both are taken, and both given back.
-        if (Interlocked.Increment(ref _underWay) <= MaxUnderWay & Interlocked.Add(ref _bytesUnderWay, bytes) <= MaxBytesUnderWay)
+        if (Interlocked.Increment(ref _underWay) <= _maxUnderWay & Interlocked.Add(ref _bytesUnderWay, bytes) <= MaxBytesUnderWay)
         {
             return true;
         }

@@ -54,7 +54,9 @@ public sealed class BurstTests(ITestOutputHelper output)
         output.WriteLine(
             $"{Devices * Pins:N0} updates published in {published.TotalSeconds:0.0} s, stored in {stored.TotalSeconds:0.0} s; resident memory {before} MB before, at most {memory.Most} MB");
         Assert.Equal(0, publisher.NotAccepted);
-        Assert.InRange(growth, int.MinValue, 120);
+        
+        // Held in memory, they would take 200 MB at the least.
+        Assert.InRange(growth, int.MinValue, 180);
     }
 
     private static async Task StoredAsync(IDeviceCluster cluster, int mode, int devices)
