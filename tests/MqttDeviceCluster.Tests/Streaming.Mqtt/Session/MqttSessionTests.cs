@@ -186,7 +186,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
             await _sink.NextDeliveryAsync();
         }
 
-        await _session!.StopAsync(TimeSpan.Zero, TestContext.Current.CancellationToken).WaitAsync(Bound);
+        await _session!.StopAsync(TimeSpan.Zero, TestContext.Current.CancellationToken).WaitAsync(Bound, TestContext.Current.CancellationToken);
 
         Assert.Equal(MqttConnectionState.Stopped, _session.State);
     }
@@ -223,7 +223,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
     [Fact]
     public async Task Delivery_Kept_IsNotOverwrittenByLaterOnes()
     {
-        Start();
+        Start(options => options.ReceiveMaximum = ushort.MaxValue);
         using var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true);
         await _sink.NextAsync<(long, bool)>();
         List<MqttDelivery> deliveries = [];
