@@ -18,7 +18,9 @@ internal sealed partial class MqttDeadLetters(
     private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
     private readonly LogThrottle _throttle = new(timeProvider);
-    private readonly int _maxUnderWay = Math.Max(4096, options.ReceiveMaximum);
+
+    // More than can be unacknowledged: while a dead letter is waited for, its message holds a place there, and that is what slows the broker.
+    private readonly int _maxUnderWay = 2 * Math.Max(4096, options.ReceiveMaximum);
     private long _lastAnswer = timeProvider.GetTimestamp();
     private int _underWay;
     private long _bytesUnderWay;

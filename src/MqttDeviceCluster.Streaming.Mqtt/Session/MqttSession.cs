@@ -11,6 +11,9 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
 {
     private const byte RefusedSharedSubscription = 0x9E;
 
+    // mosquitto sends one more than it may.
+    private const int Tolerance = 16;
+
     private readonly MqttStreamOptions _options;
     private readonly IReadOnlyList<MqttFilter> _filters;
     private readonly IMqttDeliverySink _sink;
@@ -77,7 +80,7 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     // what we hold is bounded in any case.
     Task? IMqttLinkReceiver.Pause()
     {
-        if (_ledger?.WhenAtMost(_options.ReceiveMaximum) is not { } pause)
+        if (_ledger?.WhenAtMost(_options.ReceiveMaximum + Tolerance) is not { } pause)
         {
             return null;
         }

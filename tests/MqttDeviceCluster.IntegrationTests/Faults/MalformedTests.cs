@@ -73,6 +73,7 @@ public sealed class MalformedTests(ITestOutputHelper output)
             $"{Malformed:N0} malformed among {Good:N0} good updates published in {published.TotalSeconds:0.0} s, done in {watch.Elapsed.TotalSeconds:0.0} s; "
             + $"resident memory {before} MB before, at most {memory.Most} MB; {string.Join(", ", letters.Reasons.OrderBy(reason => reason.Key).Select(reason => $"{reason.Key} {reason.Value:N0}"))}; "
             + $"{silo.Output.Count(c => c == '\n'):N0} lines of log");
+        Assert.DoesNotContain(silo.Output.Split('\n'), line => line.Contains("A dead letter could not", StringComparison.Ordinal));
         Assert.Equal(0, publisher.NotAccepted);
 
         // The retained one came before anybody read the dead letters.
