@@ -101,6 +101,12 @@ internal static class SiloComposition
         silo.AddMqttStreams(DeviceStreams.ProviderName, options =>
         {
             options.ConnectionString = settings.Broker.OriginalString;
+            if (settings.EmbedsBroker)
+            {
+                // This one is known to take acknowledgements in any order.
+                options.AcknowledgeOutOfOrderAfter ??= TimeSpan.FromMilliseconds(100);
+            }
+
             foreach (var route in DeviceRoutes.Create(settings.CommandQualityOfService))
             {
                 options.Routes.Add(route);

@@ -39,6 +39,15 @@ public sealed class MqttStreamMetrics
     /// <summary>QoS 0 messages that were dropped because too many waited for their consumers.</summary>
     public const string Dropped = "mqtt.stream.messages.dropped";
 
+    /// <summary>Refused and given up messages that are at the dead-letter topic.</summary>
+    public const string DeadLettersPublished = "mqtt.stream.dead_letters.published";
+
+    /// <summary>Refused and given up messages that could not be published to the dead-letter topic: nobody has them.</summary>
+    public const string DeadLettersLost = "mqtt.stream.dead_letters.lost";
+
+    /// <summary>How often reading stopped because the broker had sent more than it was allowed.</summary>
+    public const string ReceivePauses = "mqtt.stream.receive.pauses";
+
     /// <summary>Seconds from reading a message off the connection until its consumer is done with it.</summary>
     public const string DeliveryDuration = "mqtt.stream.delivery.duration";
 
@@ -56,6 +65,9 @@ public sealed class MqttStreamMetrics
     private readonly Counter<long> _refused;
     private readonly Counter<long> _deadLettered;
     private readonly Counter<long> _dropped;
+    private readonly Counter<long> _deadLettersPublished;
+    private readonly Counter<long> _deadLettersLost;
+    private readonly Counter<long> _pauses;
     private readonly Histogram<double> _delivery;
     private readonly Lock _lock = new();
     private Func<int>[] _unacknowledged = [];
@@ -80,6 +92,9 @@ public sealed class MqttStreamMetrics
         _refused = meter.CreateCounter<long>(Refused, "{message}", "Received messages, or parts of them, that could not be read, by reason.");
         _deadLettered = meter.CreateCounter<long>(DeadLettered, "{message}", "Received messages given up because their consumer failed, by reason.");
         _dropped = meter.CreateCounter<long>(Dropped, "{message}", "QoS 0 messages dropped because too many waited.");
+        _deadLettersPublished = meter.CreateCounter<long>(DeadLettersPublished, "{message}", "Messages published to the dead-letter topic.");
+        _deadLettersLost = meter.CreateCounter<long>(DeadLettersLost, "{message}", "Messages that could not be published to the dead-letter topic.");
+        _pauses = meter.CreateCounter<long>(ReceivePauses, "{pause}", "Pauses in reading because the broker had sent more than it was allowed.");
         _delivery = meter.CreateHistogram(
             DeliveryDuration,
             "s",
@@ -112,6 +127,12 @@ public sealed class MqttStreamMetrics
     internal void MessageRefused(string reason, int parts) => _refused.Add(parts, _provider, new("mqtt.reason", reason));
 
     internal void MessageDeadLettered(string reason) => _deadLettered.Add(1, _provider, new("mqtt.reason", reason));
+
+    internal void DeadLetterPublished() => _deadLettersPublished.Add(1, _provider);
+
+    internal void DeadLetterLost() => _deadLettersLost.Add(1, _provider);
+
+    internal void ReceivePaused() => _pauses.Add(1, _provider);
 
     internal void MessageDropped() => _dropped.Add(1, _provider);
 

@@ -28,7 +28,11 @@ internal static class MqttStreamsRegistration
             // Paid only after a stream's first message: otherwise the agent waits in the read.
             agent.GetQueueMsgsTimerPeriod = TimeSpan.FromMilliseconds(2);
             agent.BatchContainerBatchSize = 1;
-            agent.MaxEventDeliveryTime = monitor.Get(name).MaxDeliveryTime;
+
+            // How long the agent itself goes on trying; for MaxDeliveryTime in all, the cache gives it the same again. A grain that does not even activate keeps the agent from
+            // reading for as long as this, and with it all streams of its queue.
+            var most = monitor.Get(name).MaxDeliveryTime / 4;
+            agent.MaxEventDeliveryTime = most < TimeSpan.FromSeconds(1) ? most : TimeSpan.FromSeconds(1);
             agent.StreamInactivityPeriod = TimeSpan.FromHours(1);
         }));
         configurator.ConfigureBackoffProvider((IServiceProvider _, string _) =>

@@ -8,6 +8,11 @@ internal interface IMqttLinkReceiver
 
     /// <summary>A PUBACK.</summary>
     void OnPublishAcknowledged(ushort packetId, byte reasonCode, string? reason);
+
+    /// <summary>
+    /// Asked after each PUBLISH: <see langword="null"/> to read on, or what to wait for before. Meanwhile the broker's bytes wait in the socket, and then with the broker.
+    /// </summary>
+    Task? Pause() => null;
 }
 
 /// <summary>Has messages to publish. Asked by the connection, one call at a time, when it can write.</summary>

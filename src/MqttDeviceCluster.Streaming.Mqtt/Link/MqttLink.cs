@@ -206,6 +206,10 @@ internal sealed class MqttLink : IAsyncDisposable
                     {
                         End(end);
                     }
+                    else if (packet is MqttPublishPacket && receiver.Pause() is { } pause)
+                    {
+                        await Task.WhenAny(pause, _ended.Task).ConfigureAwait(false);
+                    }
                 }
                 catch (Exception exception)
                 {

@@ -13,6 +13,8 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
     private readonly LinkedListNode<MqttCacheCursor> _watch;
     private IBatchContainer? _current;
     private MqttStreamMessage? _first;
+    private MqttStreamMessage? _tried;
+    private long _triedSince;
     private int _count;
     private bool _failed;
     private bool _disposed;
@@ -53,6 +55,7 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
             else
             {
                 _buffer.RecordSuccess();
+                _tried = null;
             }
         }
 
@@ -113,10 +116,17 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
             _buffer.DeliverSinglyUntil = Position;
             Position = _first!.Position;
         }
+        else if (!_first!.HasEnded && _cache.MayTryAgain(_triedSince))
+        {
+            // Alone: what has come meanwhile is not made to fail with it.
+            Position = _first.Position;
+            _buffer.DeliverSinglyUntil = Math.Max(_buffer.DeliverSinglyUntil, Position + 1);
+        }
         else
         {
+            _tried = null;
             _buffer.RecordFailure();
-            _cache.DeadLetter(_first!, MqttRefusal.DeliveryFailed);
+            _cache.DeadLetter(_first, MqttRefusal.DeliveryFailed);
         }
     }
 
@@ -143,6 +153,11 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
         }
 
         DeliveringSince = _cache.OnDeliveryBegins(_watch);
+        if (_tried != message)
+        {
+            (_tried, _triedSince) = (message, DeliveringSince);
+        }
+
         _first = message;
         _count = 1;
         Position = Math.Max(Position, message.Position + 1);

@@ -10,7 +10,20 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 internal sealed partial class MqttDeadLetters(
     MqttStreamOptions options, IMqttPublisher? publisher, MqttStreamMetrics metrics, TimeProvider timeProvider, ILogger logger)
 {
+    /// <summary>Bounds what waits for a broker that is slow or away. Beyond it dead letters are lost, and counted so: they are not worth holding up the living for.</summary>
+    private const long MaxBytesUnderWay = 32 * 1024 * 1024;
+
+    /// <summary>How long a dead letter is waited for while the broker answers none, and how long while it answers others: a flood of garbage is slowed, and nothing of it lost.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
+
     private readonly LogThrottle _throttle = new(timeProvider);
+
+    // More than can be unacknowledged: while a dead letter is waited for, its message holds a place there, and that is what slows the broker.
+    private readonly int _maxUnderWay = 2 * Math.Max(4096, options.ReceiveMaximum);
+    private long _lastAnswer = timeProvider.GetTimestamp();
+    private int _underWay;
+    private long _bytesUnderWay;
 
     /// <summary>Reports a message, or parts of one, that was refused. It is not acknowledged yet.</summary>
     public void ReportRefusal(MqttIncomingMessage message, string reason, string detail, int parts)
@@ -33,39 +46,96 @@ internal sealed partial class MqttDeadLetters(
         }
     }
 
-    /// <summary>Publishes the message as a dead letter, if there is a topic for it, and then completes it in any case.</summary>
+    /// <summary>
+    /// Publishes the message as a dead letter, if there is a topic for it, and completes it: once the broker has the dead letter, and after a bounded time in any case.
+    /// </summary>
     public void Bury(MqttDelivery delivery, string reason)
     {
         if (publisher is null || options.DeadLetterTopic is not { } topic)
         {
             delivery.Complete();
-            return;
         }
-
-        _ = PublishAsync(publisher, topic, delivery, reason);
+        else if (TryReserve(delivery.Message.Payload.Length))
+        {
+            _ = PublishAsync(publisher, topic, delivery, reason);
+        }
+        else
+        {
+            delivery.Complete();
+            Lose(topic, "too many are under way");
+        }
     }
 
     private async Task PublishAsync(IMqttPublisher publisher, string topic, MqttDelivery delivery, string reason)
     {
+        var message = delivery.Message;
         try
         {
-            var message = delivery.Message;
-            var result = await publisher.PublishAsync(topic, new()
+            var publishing = publisher.PublishAsync(topic, new()
             {
                 Payload = message.Payload,
                 ContentType = message.ContentType,
                 CorrelationData = message.CorrelationData,
                 UserProperties = [new("reason", reason), new("topic", message.Topic)],
             });
-            if (!result.IsAccepted && _throttle.TryEnter(topic, out var heldBack))
+            await WaitAsync(publishing);
+
+            // Whatever becomes of it: a message that is not completed holds back every later acknowledgement.
+            delivery.Complete();
+            var result = await publishing;
+            Volatile.Write(ref _lastAnswer, timeProvider.GetTimestamp());
+            if (result.IsAccepted)
             {
-                LogDeadLetterLost(topic, result.Reason, heldBack);
+                metrics.DeadLetterPublished();
+            }
+            else
+            {
+                Lose(topic, result.Reason);
             }
         }
         finally
         {
-            // Whatever went wrong: a message that is never completed holds back every later acknowledgement.
             delivery.Complete();
+            Release(message.Payload.Length);
+        }
+    }
+
+    private async Task WaitAsync(Task publishing)
+    {
+        var started = timeProvider.GetTimestamp();
+        do
+        {
+            await publishing.WaitAsync(Patience, timeProvider).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        while (!publishing.IsCompleted
+            && timeProvider.GetElapsedTime(Volatile.Read(ref _lastAnswer)) < Patience
+            && timeProvider.GetElapsedTime(started) < MaxPatience);
+    }
+
+    private bool TryReserve(int bytes)
+    {
+        // Not "and": both are taken, and both given back.
+        if (Interlocked.Increment(ref _underWay) <= _maxUnderWay & Interlocked.Add(ref _bytesUnderWay, bytes) <= MaxBytesUnderWay)
+        {
+            return true;
+        }
+
+        Release(bytes);
+        return false;
+    }
+
+    private void Release(int bytes)
+    {
+        Interlocked.Decrement(ref _underWay);
+        Interlocked.Add(ref _bytesUnderWay, -bytes);
+    }
+
+    private void Lose(string topic, string reason)
+    {
+        metrics.DeadLetterLost();
+        if (_throttle.TryEnter(topic, out var heldBack))
+        {
+            LogDeadLetterLost(topic, reason, heldBack);
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
     private readonly MqttIntake[] _intakes;
     private readonly MqttOutgoingRoute[] _outgoing;
     private readonly IMqttPublisher? _publisher;
+    private readonly IMqttPublisher? _deadLetterPublisher;
     private readonly Dictionary<QueueId, MqttQueueCache> _caches = [];
 
     public MqttQueueAdapterFactory(
@@ -31,10 +32,11 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         _options = options;
         _mapper = new(name, options.Connections, options.QueuesPerConnection);
         _outgoing = [.. options.Routes.OfType<MqttOutgoingRoute>()];
-        _publisher = _outgoing.Length > 0 || options.DeadLetterTopic is not null ? connections.CreatePublisher() : null;
+        _publisher = _outgoing.Length > 0 ? connections.CreatePublisher() : null;
+        _deadLetterPublisher = options.DeadLetterTopic is null ? null : connections.CreateDeadLetterPublisher();
 
         var logger = loggerFactory.CreateLogger($"{typeof(MqttQueueAdapterFactory).Namespace}.{name}");
-        var deadLetters = new MqttDeadLetters(options, _publisher, metrics, timeProvider, logger);
+        var deadLetters = new MqttDeadLetters(options, _deadLetterPublisher, metrics, timeProvider, logger);
         var incoming = options.Routes.OfType<MqttIncomingRoute>().ToArray();
         _intakes = new MqttIntake[options.Connections];
         for (var i = 0; i < _intakes.Length; i++)
@@ -77,13 +79,15 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
 
     public MqttConnectionState Publishing => _publisher?.State ?? MqttConnectionState.Stopped;
 
-    public string? Problem => _publisher?.Problem ?? _intakes.Select(intake => intake.Session?.Problem).FirstOrDefault(problem => problem is not null);
+    public string? Problem => _publisher?.Problem ?? _intakes.Select(intake => intake.Session?.Problem).FirstOrDefault(problem => problem is not null)
+        ?? _deadLetterPublisher?.Problem;
 
     public int Unacknowledged => _intakes.Sum(intake => intake.Session?.Unacknowledged ?? 0);
 
     public Task<IQueueAdapter> CreateAdapter()
     {
         _publisher?.Start();
+        _deadLetterPublisher?.Start();
         var receives = _options.Routes.OfType<MqttIncomingRoute>().Any();
         var direction = !receives ? StreamProviderDirection.WriteOnly
             : _outgoing.Length == 0 ? StreamProviderDirection.ReadOnly
@@ -115,8 +119,9 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         Task.WhenAll(_intakes.Select(intake => intake.StopAsync(Drain, cancellationToken)));
 
     /// <summary>Called when no grain publishes any more.</summary>
-    public Task StopPublishingAsync(CancellationToken cancellationToken) =>
-        _publisher?.StopAsync(Drain, cancellationToken) ?? Task.CompletedTask;
+    public Task StopPublishingAsync(CancellationToken cancellationToken) => Task.WhenAll(
+        _publisher?.StopAsync(Drain, cancellationToken) ?? Task.CompletedTask,
+        _deadLetterPublisher?.StopAsync(Drain, cancellationToken) ?? Task.CompletedTask);
 
     private MqttQueueReceiver CreateReceiver(QueueId queueId)
     {

@@ -89,6 +89,9 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 
     public void DeadLetter(MqttStreamMessage message, string reason) => intake.DeadLetter(message, reason);
 
+    /// <summary>Returns whether a message that keeps failing since then has time left. The agent gives up much earlier, and is given it again.</summary>
+    public bool MayTryAgain(long since) => intake.TimeProvider.GetElapsedTime(since) < intake.Options.MaxDeliveryTime;
+
     /// <summary>Acknowledges and forgets the messages that all cursors have passed.</summary>
     public void ReleaseFinished(MqttStreamBuffer buffer)
     {

@@ -14,7 +14,10 @@ internal interface IAcknowledgementTarget
 /// The received and unacknowledged messages of one connection. A PUBACK goes out for the longest finished prefix, in arrival order
 /// [MQTT-4.6.0-2]. Constant work per message; finishing never waits for a lock.
 /// </summary>
-/// <remarks>The number of entries is not limited here: some brokers exceed the Receive Maximum.</remarks>
+/// <remarks>
+/// The number of entries is not limited here: some brokers exceed the Receive Maximum. The ledger says when there are too many, and the session reads no
+/// further until there is room. It holds places and no messages: a finished payload is free, however long its place is kept by an unfinished one before it.
+/// </remarks>
 internal sealed class AckLedger : IDisposable
 {
     private readonly IAcknowledgementTarget _target;
@@ -28,6 +31,8 @@ internal sealed class AckLedger : IDisposable
     private readonly List<ushort> _batch = [];
     private readonly ITimer? _timer;
     private TaskCompletionSource? _drained;
+    private TaskCompletionSource? _room;
+    private int _roomLimit;
     private int _requests;
     private int _unacknowledged;
     private volatile bool _ended;
@@ -66,11 +71,34 @@ internal sealed class AckLedger : IDisposable
             }
 
             word |= bit;
-            Entry entry = new(this, message, _epoch, packetId, _overtakeAfter is null ? 0 : _timeProvider.GetTimestamp());
+            Entry entry = new(this, packetId, _overtakeAfter is null ? 0 : _timeProvider.GetTimestamp());
             _entries.Enqueue(entry);
             _unacknowledged++;
-            delivery = entry;
+            delivery = new Delivery(message, _epoch, entry);
             return true;
+        }
+    }
+
+    /// <summary>
+    /// Returns <see langword="null"/> if at most <paramref name="limit"/> messages are unacknowledged, and otherwise what ends when that is so, or when the connection has ended.
+    /// </summary>
+    public Task? WhenAtMost(int limit)
+    {
+        if (Unacknowledged <= limit)
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            if (Unacknowledged <= limit)
+            {
+                return null;
+            }
+
+            _roomLimit = limit;
+            _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _room.Task;
         }
     }
 
@@ -98,6 +126,7 @@ internal sealed class AckLedger : IDisposable
         {
             _entries.Clear();
             _drained?.TrySetResult();
+            _room?.TrySetResult();
         }
     }
 
@@ -159,6 +188,12 @@ internal sealed class AckLedger : IDisposable
                 // Only queues them; it never blocks.
                 _target.Acknowledge(_batch);
                 _unacknowledged -= _batch.Count;
+                if (_room is { } room && _unacknowledged <= _roomLimit)
+                {
+                    _room = null;
+                    room.TrySetResult();
+                }
+
                 if (_unacknowledged == 0)
                 {
                     _drained?.TrySetResult();
@@ -175,8 +210,12 @@ internal sealed class AckLedger : IDisposable
 
     private bool IsOverdue(Entry head) => _overtakeAfter is { } limit && _timeProvider.GetElapsedTime(head.ArrivedAt) >= limit;
 
-    private sealed class Entry(AckLedger ledger, MqttIncomingMessage message, long epoch, ushort packetId, long arrivedAt)
-        : MqttDelivery(message, epoch)
+    private sealed class Delivery(MqttIncomingMessage message, long epoch, Entry entry) : MqttDelivery(message, epoch)
+    {
+        public override void Complete() => entry.Finish();
+    }
+
+    private sealed class Entry(AckLedger ledger, ushort packetId, long arrivedAt)
     {
         private const int Waiting = 0;
         private const int Overtaken = 1;
@@ -192,7 +231,7 @@ internal sealed class AckLedger : IDisposable
 
         public bool TryLeaveLine() => Interlocked.CompareExchange(ref _state, Overtaken, Waiting) == Waiting;
 
-        public override void Complete()
+        public void Finish()
         {
             switch (Interlocked.Exchange(ref _state, Finished))
             {

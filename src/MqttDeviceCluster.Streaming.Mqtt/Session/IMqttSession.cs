@@ -53,4 +53,7 @@ internal interface IMqttConnectionFactory
     IMqttSession CreateSession(int connection, IReadOnlyList<MqttFilter> subscriptions, IMqttDeliverySink sink);
 
     IMqttPublisher CreatePublisher();
+
+    /// <summary>Makes the connection for dead letters: of its own, so that a flood of them delays no command.</summary>
+    IMqttPublisher CreateDeadLetterPublisher() => CreatePublisher();
 }

@@ -11,4 +11,6 @@ internal sealed class MqttConnectionFactory(
         new MqttSession(options, $"{clientId}-{connection}", subscriptions, sink, metrics, logger, timeProvider, fence: fence);
 
     public IMqttPublisher CreatePublisher() => new MqttPublisher(options, clientId, metrics, logger, timeProvider, fence: fence);
+
+    public IMqttPublisher CreateDeadLetterPublisher() => new MqttPublisher(options, clientId, metrics, logger, timeProvider, role: "dead letters");
 }

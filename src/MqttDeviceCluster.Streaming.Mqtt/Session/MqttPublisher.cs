@@ -45,11 +45,12 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     /// <param name="timeProvider">The time.</param>
     /// <param name="tuning">Times that tests change.</param>
     /// <param name="fence">The host's fence, if it has one.</param>
+    /// <param name="role">What the connection is for, in the log and the metrics.</param>
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
     public MqttPublisher(
         MqttStreamOptions options, string clientId, MqttStreamMetrics metrics, ILogger logger, TimeProvider timeProvider,
-        MqttReconnectTuning? tuning = null, IMqttFence? fence = null)
-        : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], "publish", metrics, logger, timeProvider, tuning)
+        MqttReconnectTuning? tuning = null, IMqttFence? fence = null, string role = "publish")
+        : base(options, $"{clientId}-pub-{Guid.NewGuid():N}"[..(clientId.Length + 13)], role, metrics, logger, timeProvider, tuning)
     {
         _options = options;
         _logger = logger;

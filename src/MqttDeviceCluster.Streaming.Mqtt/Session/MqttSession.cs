@@ -11,6 +11,9 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
 {
     private const byte RefusedSharedSubscription = 0x9E;
 
+    // mosquitto sends one more than it may.
+    private const int Tolerance = 16;
+
     private readonly MqttStreamOptions _options;
     private readonly IReadOnlyList<MqttFilter> _filters;
     private readonly IMqttDeliverySink _sink;
@@ -21,6 +24,7 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     private MqttLink? _link;
     private CancellationTokenRegistration _closing;
     private long _epoch;
+    private long _reportedEpoch;
 
     /// <param name="options">The provider's options.</param>
     /// <param name="clientId">The client id of the session, the same on every silo.</param>
@@ -82,6 +86,25 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         }
 
         _sink.OnDelivery(delivery);
+    }
+
+    // A broker that keeps to the Receive Maximum is never made to wait, so that its PINGRESP and DISCONNECT are read whatever grains do. One that does not is held off by TCP:
+    // what we hold is bounded in any case.
+    Task? IMqttLinkReceiver.Pause()
+    {
+        if (_ledger?.WhenAtMost(_options.ReceiveMaximum + Tolerance) is not { } pause)
+        {
+            return null;
+        }
+
+        Metrics.ReceivePaused();
+        if (_reportedEpoch != _epoch)
+        {
+            _reportedEpoch = _epoch;
+            LogPaused(_options.ReceiveMaximum);
+        }
+
+        return pause;
     }
 
     void IMqttLinkReceiver.OnPublishAcknowledged(ushort packetId, byte reasonCode, string? reason)
@@ -234,6 +257,9 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
 
     [LoggerMessage(LogLevel.Error, "The broker lost the session '{ClientId}': messages that were queued there are gone.")]
     private partial void LogSessionLost(string clientId);
+
+    [LoggerMessage(LogLevel.Information, "The broker sends more than the {Limit} unacknowledged messages that it was allowed: it is read no further until there are fewer.")]
+    private partial void LogPaused(int limit);
 
     [LoggerMessage(LogLevel.Warning, "The broker keeps the session for {Granted} only, not for {Asked}.")]
     private partial void LogShorterExpiry(TimeSpan granted, TimeSpan asked);

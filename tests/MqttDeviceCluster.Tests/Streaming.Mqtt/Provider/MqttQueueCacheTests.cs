@@ -161,7 +161,7 @@ public sealed class MqttQueueCacheTests
         var cursor = Cursor("a");
         cursor.MoveNext();
 
-        cursor.RecordDeliveryFailure();
+        FailForGood(cursor);
 
         Assert.True(cursor.MoveNext());
         Assert.Equal([(1, MqttRefusal.DeliveryFailed)], _intake.DeadLetters);
@@ -177,12 +177,12 @@ public sealed class MqttQueueCacheTests
         var cursor = Cursor("a");
         cursor.MoveNext();
 
-        cursor.RecordDeliveryFailure();
+        FailForGood(cursor);
         Assert.True(cursor.MoveNext());
         Assert.Equal([1], Events(cursor));
         Assert.True(cursor.MoveNext());
         Assert.Equal([2], Events(cursor));
-        cursor.RecordDeliveryFailure();
+        FailForGood(cursor);
         Assert.True(cursor.MoveNext());
         Assert.Equal([3], Events(cursor));
         Assert.False(cursor.MoveNext());
@@ -198,9 +198,9 @@ public sealed class MqttQueueCacheTests
         _intake.Options.MaxBatchSize = 1;
         var cursor = Cursor("a");
         cursor.MoveNext();
-        cursor.RecordDeliveryFailure();
+        FailForGood(cursor);
         cursor.MoveNext();
-        cursor.RecordDeliveryFailure();
+        FailForGood(cursor);
 
         Assert.True(cursor.MoveNext());
         Assert.Equal([4], Events(cursor));
@@ -232,7 +232,7 @@ public sealed class MqttQueueCacheTests
         for (var i = 0; i < 2; i++)
         {
             cursor.MoveNext();
-            cursor.RecordDeliveryFailure();
+            FailForGood(cursor);
         }
 
         cursor.MoveNext();
@@ -256,7 +256,7 @@ public sealed class MqttQueueCacheTests
         for (var i = 0; i < 2; i++)
         {
             cursor.MoveNext();
-            cursor.RecordDeliveryFailure();
+            FailForGood(cursor);
         }
 
         Assert.False(cursor.MoveNext());
@@ -394,6 +394,51 @@ public sealed class MqttQueueCacheTests
         Assert.True(cursor.MoveNext());
         Assert.Equal([3], Events(cursor));
         Assert.Equal(1, _cache.Count);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_TimeIsLeft_DeliversTheSameMessageAgainAndAlone()
+    {
+        Add("a", 1);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        Add("a", 2);
+        _intake.Time.Advance(_intake.Options.MaxDeliveryTime / 2);
+        cursor.RecordDeliveryFailure();
+
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([1], Events(cursor));
+        Assert.Empty(_intake.DeadLetters);
+
+        // Not from when it was given again: the first time counts.
+        _intake.Time.Advance(_intake.Options.MaxDeliveryTime / 2);
+        cursor.RecordDeliveryFailure();
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([(1, MqttRefusal.DeliveryFailed)], _intake.DeadLetters);
+        Assert.Equal([2], Events(cursor));
+        Assert.False(cursor.MoveNext());
+        Assert.Equal([2], _intake.Finished);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_SucceedsWithinTheTime_IsFinished()
+    {
+        Add("a", 1);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        cursor.RecordDeliveryFailure();
+        Assert.True(cursor.MoveNext());
+
+        Assert.False(cursor.MoveNext());
+
+        Assert.Equal([1], _intake.Finished);
+        Assert.Empty(_intake.DeadLetters);
+    }
+
+    private void FailForGood(MqttCacheCursor cursor)
+    {
+        _intake.Time.Advance(_intake.Options.MaxDeliveryTime);
+        cursor.RecordDeliveryFailure();
     }
 
     private static int[] Events(MqttCacheCursor cursor) =>

@@ -137,24 +137,60 @@ public sealed class MqttSessionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Delivery_BeyondReceiveMaximum_IsTaken()
+    public async Task Delivery_BeyondReceiveMaximum_WaitsInTheSocketUntilThereIsRoom()
+    {
+        // Half a second of silence would end it, were it not for who is the slow one.
+        Start(options => options.KeepAlive = TimeSpan.FromSeconds(1));
+        using var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true);
+        await _sink.NextAsync<(long, bool)>();
+        for (ushort id = 1; id <= 100; id++)
+        {
+            await connection.PublishAsync(id, "t", "x");
+        }
+
+        // Five are allowed, and some more are forgiven; one beyond shows that the broker does not count.
+        Queue<MqttDelivery> deliveries = [];
+        for (var i = 0; i < 22; i++)
+        {
+            deliveries.Enqueue(await _sink.NextDeliveryAsync());
+        }
+
+        // Nothing tells that it does not read on: it gets longer than the time after which a silent broker is given up.
+        await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
+        Assert.False(_sink.TryNext(out _));
+        Assert.Equal((22, MqttConnectionState.Online), (_session!.Unacknowledged, _session.State));
+
+        for (ushort id = 1; id <= 100; id++)
+        {
+            deliveries.Dequeue().Complete();
+            Assert.Equal(id, await connection.ReadAcknowledgementAsync());
+            if (id <= 78)
+            {
+                deliveries.Enqueue(await _sink.NextDeliveryAsync());
+                Assert.InRange(_session.Unacknowledged, 0, 22);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task StopAsync_WhileNothingIsRead_Ends()
     {
         Start();
         using var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true);
         await _sink.NextAsync<(long, bool)>();
-        List<MqttDelivery> deliveries = [];
-        for (ushort id = 1; id <= 100; id++)
+        for (ushort id = 1; id <= 30; id++)
         {
             await connection.PublishAsync(id, "t", "x");
-            deliveries.Add(await _sink.NextDeliveryAsync());
         }
 
-        Assert.Equal(100, _session!.Unacknowledged);
-        deliveries.ForEach(delivery => delivery.Complete());
-        for (ushort id = 1; id <= 100; id++)
+        for (var i = 0; i < 22; i++)
         {
-            Assert.Equal(id, await connection.ReadAcknowledgementAsync());
+            await _sink.NextDeliveryAsync();
         }
+
+        await _session!.StopAsync(TimeSpan.Zero, TestContext.Current.CancellationToken).WaitAsync(Bound, TestContext.Current.CancellationToken);
+
+        Assert.Equal(MqttConnectionState.Stopped, _session.State);
     }
 
     [Fact]
@@ -189,7 +225,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
     [Fact]
     public async Task Delivery_Kept_IsNotOverwrittenByLaterOnes()
     {
-        Start();
+        Start(options => options.ReceiveMaximum = ushort.MaxValue);
         using var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true);
         await _sink.NextAsync<(long, bool)>();
         List<MqttDelivery> deliveries = [];
