@@ -92,6 +92,8 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     /// <param name="cancellationToken">Ends that wait early; the stop itself goes on.</param>
     public async Task StopAsync(TimeSpan drain, CancellationToken cancellationToken)
     {
+        OnStopping();
+
         // Ends attempts to connect and delays, not a connection that is up. First of all: a connection that comes up after this is refused, and one
         // that came up before is seen below. The other way round one could slip between, and stay open for ever.
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -147,7 +149,12 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
     /// <summary>The connection has ended; nothing is received from it any more.</summary>
     protected abstract void OnEnded(MqttLinkEnd end);
 
-    /// <summary>Waits until nothing is under way. Nothing new is taken from now on.</summary>
+    /// <summary>It is about to be stopped: nothing new is taken from now on.</summary>
+    protected virtual void OnStopping()
+    {
+    }
+
+    /// <summary>Waits until nothing is under way.</summary>
     protected abstract Task DrainAsync();
 
     /// <summary>Waits until what was written to the connection is answered. Nothing new is written to it any more.</summary>

@@ -146,11 +146,18 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         }
     }
 
-    protected override Task DrainAsync()
+    protected override void OnStopping()
     {
         lock (_lock)
         {
             _closed = true;
+        }
+    }
+
+    protected override Task DrainAsync()
+    {
+        lock (_lock)
+        {
             _drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             CheckDrained();
             return _drained.Task;

@@ -104,6 +104,9 @@ internal sealed class FaultCluster : IAsyncDisposable
                 $"--Orleans:GrainStorage:Default:ProviderType={_store}",
                 $"--Orleans:GrainStorage:Default:ConnectionString={_databaseForSilos}",
                 $"--Mqtt:KeepAlive={KeepAlive}",
+
+                // As recommended for a mosquitto: a device that hangs, say with its silo, does not hold up the acknowledgements of the others.
+                "--Mqtt:AcknowledgeOutOfOrderAfter=00:00:00.1",
                 "--Dashboard:Enabled=false",
                 "--FleetPage:Enabled=false",
             ],

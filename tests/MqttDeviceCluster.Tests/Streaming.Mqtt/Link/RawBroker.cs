@@ -125,6 +125,7 @@ internal sealed class RawConnection(Socket socket) : IDisposable
     public async Task<ushort> ReadAcknowledgementAsync() => (await ReadAsync(0x40)).PacketId;
 
     /// <summary>Waits until the other side has closed.</summary>
+    /// <exception cref="IOException">It has reset the connection.</exception>
     public async Task ReadEndAsync()
     {
         using CancellationTokenSource bound = new(RawBroker.Bound);
@@ -132,6 +133,20 @@ internal sealed class RawConnection(Socket socket) : IDisposable
         while (await _stream.ReadAsync(buffer, bound.Token) > 0)
         {
         }
+    }
+
+    /// <summary>Waits until the other side has reset the connection, so that nothing it had written arrives later.</summary>
+    public async Task ReadResetAsync()
+    {
+        var exception = await Assert.ThrowsAsync<IOException>(ReadEndAsync);
+        Assert.Equal(SocketError.ConnectionReset, (exception.InnerException as SocketException)?.SocketErrorCode);
+    }
+
+    /// <summary>Waits until something has arrived, and leaves it there.</summary>
+    public async Task WaitForDataAsync()
+    {
+        using CancellationTokenSource bound = new(RawBroker.Bound);
+        await _stream.Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, bound.Token);
     }
 
     /// <summary>Reads what comes within a while; null if nothing does.</summary>

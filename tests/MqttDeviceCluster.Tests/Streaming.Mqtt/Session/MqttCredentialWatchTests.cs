@@ -49,7 +49,7 @@ public sealed class MqttCredentialWatchTests : IDisposable
 
         await ended.CancelAsync();
 
-        await trial.ReadEndAsync();
+        await trial.ReadResetAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
     }
 

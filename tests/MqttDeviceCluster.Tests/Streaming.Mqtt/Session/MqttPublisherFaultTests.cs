@@ -17,7 +17,7 @@ public sealed class MqttPublisherFaultTests : IAsyncDisposable
 
     public MqttPublisherFaultTests()
     {
-        MqttStreamOptions options = new() { ConnectionString = _broker.ConnectionString, PublishConnectWait = TimeSpan.FromSeconds(5) };
+        MqttStreamOptions options = new() { ConnectionString = _broker.ConnectionString, PublishConnectWait = TimeSpan.FromSeconds(5), PublishStallTime = TimeSpan.FromMinutes(1) };
         _publisher = new MqttPublisher(options, "house", TestMetrics.Create(), NullLogger.Instance, TimeProvider.System);
         _publisher.Start();
     }
@@ -36,6 +36,7 @@ public sealed class MqttPublisherFaultTests : IAsyncDisposable
             ExpiresAt = TimeProvider.System.GetUtcNow().AddMilliseconds(300),
             Withdrawn = withdrawn.Token,
         });
+        await connection.WaitForDataAsync();
         await withdrawn.CancelAsync();
         Assert.Equal(MqttPublishOutcome.Unknown, (await given.WaitAsync(Bound, TestContext.Current.CancellationToken)).Outcome);
         var next = _publisher.PublishAsync("t", Message("next"));
