@@ -3,17 +3,15 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 /// <summary>How long the faults last: short in the ordinary run, at full length with MDC_FAULTS=full.</summary>
 internal static class FaultScale
 {
-    private static readonly bool Full = Environment.GetEnvironmentVariable("MDC_FAULTS") == "full";
+    /// <summary>Gets whether everything is asked for at full length.</summary>
+    public static bool IsFull { get; } = Environment.GetEnvironmentVariable("MDC_FAULTS") == "full";
 
     /// <summary>Gets how many silos are killed.</summary>
-    public static int Kills { get; } = Full ? 10 : 4;
+    public static int Kills { get; } = IsFull ? 10 : 3;
 
-    /// <summary>Gets how long a silo is frozen: longer than it takes the others to declare it dead.</summary>
-    public static TimeSpan Freeze { get; } = TimeSpan.FromSeconds(Full ? 60 : 20);
-
-    /// <summary>Gets how long a silo is cut off: likewise.</summary>
-    public static TimeSpan Cut { get; } = TimeSpan.FromSeconds(Full ? 60 : 20);
+    /// <summary>Gets how long a silo stays frozen or cut off after the others have given it up.</summary>
+    public static TimeSpan Absence { get; } = TimeSpan.FromSeconds(IsFull ? 60 : 3);
 
     /// <summary>Gets how long a broker or a database is away.</summary>
-    public static TimeSpan Outage { get; } = TimeSpan.FromSeconds(Full ? 30 : 12);
+    public static TimeSpan Outage { get; } = TimeSpan.FromSeconds(IsFull ? 30 : 9);
 }

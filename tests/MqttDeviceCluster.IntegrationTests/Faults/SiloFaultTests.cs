@@ -1,9 +1,14 @@
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>Silos die, stop, hang and are cut off, under load; the others go on.</summary>
+[Collection(FaultsCollection.Name)]
 public sealed class SiloFaultTests(ITestOutputHelper output)
 {
+    /// <summary>A silo that is gone is noticed at once when another takes its place, and else by its silence.</summary>
     private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(20);
+
+    /// <summary>On a busy machine: noticing takes 15 to 18 s on one that is not.</summary>
+    private static readonly TimeSpan LongestGapOfSilence = TimeSpan.FromSeconds(30);
 
     [Fact]
     public async Task Silos_KilledOneAfterTheOther_LoseNothingAndNobodyWaitsLong()
@@ -18,7 +23,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
             await run.WaitForServiceAsync();
         }
 
-        await FinishAsync(run);
+        await FinishAsync(run, LongestGap);
     }
 
     [Fact]
@@ -34,7 +39,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
             await run.WaitForServiceAsync();
         }
 
-        var balance = await FinishAsync(run);
+        var balance = await FinishAsync(run, LongestGap);
         Assert.True(balance.Commands.Sent - balance.Commands.Confirmed <= 10, balance.ToString());
     }
 
@@ -47,14 +52,14 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         await run.WaitForServiceAsync();
 
         // Time is what this is about.
-        await Task.Delay(FaultScale.Freeze, TestContext.Current.CancellationToken);
+        await Task.Delay(FaultScale.Absence, TestContext.Current.CancellationToken);
         frozen.Signal("CONT");
 
         // It learns that it was declared dead, and ends.
         await frozen.WaitForExitAsync();
         await run.Cluster.ReplaceAsync(frozen);
         await run.WaitForServiceAsync();
-        await FinishAsync(run);
+        await FinishAsync(run, LongestGapOfSilence);
     }
 
     [Fact]
@@ -65,19 +70,19 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         var apart = run.Cluster.Running[^1];
         await network.CutAsync();
         await run.WaitForServiceAsync();
-        await Task.Delay(FaultScale.Cut, TestContext.Current.CancellationToken);
+        await Task.Delay(FaultScale.Absence, TestContext.Current.CancellationToken);
         await network.HealAsync();
         await apart.WaitForExitAsync();
         await run.WaitForServiceAsync();
-        await FinishAsync(run);
+        await FinishAsync(run, LongestGapOfSilence);
     }
 
-    private async Task<FaultBalance> FinishAsync(FaultRun run)
+    private async Task<FaultBalance> FinishAsync(FaultRun run, TimeSpan longestGap)
     {
         var balance = await run.FinishAsync();
         output.WriteLine(balance.ToString());
         balance.AssertPromises();
-        Assert.True(balance.Updates.LongestWait < LongestGap && balance.Commands.LongestGap < LongestGap, balance.ToString());
+        Assert.True(balance.Updates.LongestWait < longestGap && balance.Commands.LongestGap < longestGap, balance.ToString());
         return balance;
     }
 }
