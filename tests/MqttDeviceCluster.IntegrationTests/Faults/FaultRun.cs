@@ -33,7 +33,7 @@ internal sealed class FaultRun : IAsyncDisposable
             // The first command waits for the first connection to the broker, and says that the way to a device and back is open.
             var commands = await CommandLoad.StartAsync(cluster.Broker.ConnectionString, () => cluster.Caller, CommandsPerSecond);
             UpdateLoad updates = new(cluster.Broker.ConnectionString, cluster.Updates, UpdatesPerSecond);
-            await cluster.Updates.WaitForNewAsync(UpdatesPerSecond);
+            await cluster.Updates.WaitForEveryDeviceAsync();
             return new(cluster, updates, commands);
         }
         catch (Exception)
@@ -43,8 +43,8 @@ internal sealed class FaultRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until updates that are sent from now on are stored.</summary>
-    public Task WaitForServiceAsync() => Cluster.Updates.WaitForNewAsync(UpdatesPerSecond);
+    /// <summary>Waits until every device is served: what it sends from now on is stored.</summary>
+    public Task WaitForServiceAsync() => Cluster.Updates.WaitForEveryDeviceAsync();
 
     /// <summary>Ends the load, waits until everything is settled, and draws the balance.</summary>
     public async Task<FaultBalance> FinishAsync(TimeSpan? settleBound = null)

@@ -22,11 +22,11 @@ internal sealed class UpdateLedger
 
     private readonly Lock _lock = new();
     private readonly List<Entry> _entries = [];
+    private readonly HashSet<int> _served = [];
     private readonly int _devices;
     private int _open;
     private int _acknowledgements;
     private int _newFrom;
-    private int _newAcknowledged;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="devices">How many devices send at a time.</param>
@@ -89,18 +89,19 @@ internal sealed class UpdateLedger
         entry.AcknowledgedAt = entry.AcknowledgedAt == 0 ? Stopwatch.GetTimestamp() : entry.AcknowledgedAt;
     });
 
-    /// <summary>Waits until so many of the updates that are sent from now on are acknowledged by a silo. One at a time may wait so.</summary>
-    public async Task WaitForNewAsync(int count)
+    /// <summary>Waits until of every device an update is acknowledged by a silo that was sent from now on. One at a time may wait so.</summary>
+    public async Task WaitForEveryDeviceAsync()
     {
         lock (_lock)
         {
-            (_newFrom, _newAcknowledged) = (_entries.Count, 0);
+            _newFrom = _entries.Count;
+            _served.Clear();
         }
 
-        var open = await WaitAsync(() => count - _newAcknowledged, ServiceBound);
+        var open = await WaitAsync(() => _devices - _served.Count, ServiceBound);
         if (open > 0)
         {
-            throw new TimeoutException($"The silos have acknowledged {count - open} new updates, not {count}.");
+            throw new TimeoutException($"{open} of {_devices} devices are not served.");
         }
     }
 
@@ -188,7 +189,11 @@ internal sealed class UpdateLedger
             var (wasOpen, before) = (entry.IsOpen, entry.Acknowledged);
             change(entry);
             _acknowledgements += entry.Acknowledged - before;
-            _newAcknowledged += before == 0 && entry.Acknowledged > 0 && number >= _newFrom ? 1 : 0;
+            if (entry.Acknowledged > before && number >= _newFrom)
+            {
+                _served.Add(number % _devices);
+            }
+
             _open += (entry.IsOpen ? 1 : 0) - (wasOpen ? 1 : 0);
             (changed, _changed) = (_changed, new(TaskCreationOptions.RunContinuationsAsynchronously));
         }
