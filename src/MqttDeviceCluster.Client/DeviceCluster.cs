@@ -16,6 +16,9 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     /// <summary>How long to wait before a command that was certainly not published is tried again.</summary>
     internal static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>What is left must be worth a try.</summary>
+    private static readonly TimeSpan LeastLeft = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan MaxPulse = TimeSpan.FromDays(1);
 
     public Task<CommandResult> ConfigPinsAsync(
@@ -91,7 +94,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             {
                 return await call().ConfigureAwait(false);
             }
-            catch (OrleansException exception)
+            catch (OrleansException exception) when (IsLoss(exception))
             {
                 if (time.GetElapsedTime(started) >= Grace)
                 {
@@ -112,8 +115,10 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         Func<ImmutableArray<int>> asked,
         CancellationToken cancellationToken)
     {
+        // By both clocks: one of them may stand still while the machine sleeps, and a command must not be sent after it.
         var started = time.GetTimestamp();
         var timeout = TimeoutOf(options);
+        var until = time.GetUtcNow() + timeout;
         var left = options;
         while (true)
         {
@@ -121,11 +126,22 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             {
                 return await BoundAsync(deviceId, call(left), TimeoutOf(left) + pulse, asked, mayAct: true, cancellationToken).ConfigureAwait(false);
             }
-            catch (DeviceInterruptedException exception) when (!exception.Published && time.GetElapsedTime(started) + RetryDelay < timeout)
+            catch (DeviceInterruptedException exception) when (!exception.Published && Left() > RetryDelay + LeastLeft)
             {
                 await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
-                left = (options ?? new()) with { Timeout = timeout - time.GetElapsedTime(started) };
+                if (Left() is var remaining && remaining < LeastLeft)
+                {
+                    throw;
+                }
+
+                left = (options ?? new()) with { Timeout = remaining };
             }
+        }
+
+        TimeSpan Left()
+        {
+            var (byClock, byCalendar) = (timeout - time.GetElapsedTime(started), until - time.GetUtcNow());
+            return byClock < byCalendar ? byClock : byCalendar;
         }
     }
 
@@ -141,7 +157,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         {
             throw new DeviceTimeoutException(deviceId, time.GetElapsedTime(started), asked(), published: mayAct);
         }
-        catch (OrleansException exception)
+        catch (OrleansException exception) when (IsLoss(exception))
         {
             throw Lost(deviceId, exception, mayAct);
         }
@@ -157,6 +173,8 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     }
 
     // The call was turned away, or its silo was lost: which, and whether the command got through before, Orleans does not say.
+    private static bool IsLoss(OrleansException exception) => exception is SiloUnavailableException or OrleansMessageRejectionException or ClientNotAvailableException;
+
     private static DeviceInterruptedException Lost(string deviceId, OrleansException exception, bool mayHaveActed) =>
         new(deviceId, $"its silo cannot be reached, or was lost ({exception.GetType().Name})", mayHaveActed);
 

@@ -14,7 +14,7 @@ internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembers
 
     private readonly Lock _lock = new();
     private readonly HashSet<SiloAddress> _lost = [];
-    private MembershipVersion _seen = MembershipVersion.MinValue;
+    private MembershipVersion? _seen;
     private long _lostAt;
 
     public bool HoldFailures => (storage?.IsFailing ?? false) || HasLostASilo();
@@ -26,10 +26,12 @@ internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembers
             var snapshot = membership.CurrentSnapshot;
             if (snapshot.Version != _seen)
             {
+                // What was so before this silo came is no news.
+                var isFirst = _seen is null;
                 _seen = snapshot.Version;
                 foreach (var member in snapshot.Members.Values)
                 {
-                    if (member.Status == SiloStatus.Dead && _lost.Add(member.SiloAddress))
+                    if (member.Status == SiloStatus.Dead && _lost.Add(member.SiloAddress) && !isFirst)
                     {
                         _lostAt = time.GetTimestamp();
                     }

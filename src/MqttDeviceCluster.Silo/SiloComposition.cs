@@ -97,7 +97,14 @@ internal static class SiloComposition
             ClusteringComposition.AddStorage(silo, configuration);
         }
 
-        silo.Services.AddOptions<MqttStreamOptions>(DeviceStreams.ProviderName).Bind(configuration.GetSection("Mqtt"));
+        var mqtt = silo.Services.AddOptions<MqttStreamOptions>(DeviceStreams.ProviderName);
+        if (!settings.LocalhostClustering)
+        {
+            // A silo that cannot be reached fails the deliveries to its devices for up to 18 s until the others know that it is lost, and none may be given up for that.
+            mqtt.Configure(static options => options.MaxDeliveryTime = TimeSpan.FromSeconds(20));
+        }
+
+        mqtt.Bind(configuration.GetSection("Mqtt"));
         silo.AddMqttStreams(DeviceStreams.ProviderName, options =>
         {
             options.ConnectionString = settings.Broker.OriginalString;

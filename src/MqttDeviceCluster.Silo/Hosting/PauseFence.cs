@@ -69,14 +69,24 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
 
     internal void Tick()
     {
+        // Read before the look: a pause between the look and the beat shows at the next one.
+        var (wall, monotonic) = (time.GetUtcNow().UtcTicks, time.GetTimestamp());
         Look();
-        Beat();
+        lock (_lock)
+        {
+            if (monotonic > Volatile.Read(ref _tick))
+            {
+                Beat(wall, monotonic);
+            }
+        }
     }
 
-    private void Beat()
+    private void Beat() => Beat(time.GetUtcNow().UtcTicks, time.GetTimestamp());
+
+    private void Beat(long wall, long monotonic)
     {
-        Volatile.Write(ref _wallTick, time.GetUtcNow().UtcTicks);
-        Volatile.Write(ref _tick, time.GetTimestamp());
+        Volatile.Write(ref _wallTick, wall);
+        Volatile.Write(ref _tick, monotonic);
     }
 
     // After the pause this may run before any tick.

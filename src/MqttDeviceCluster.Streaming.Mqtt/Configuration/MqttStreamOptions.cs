@@ -3,6 +3,8 @@ namespace MqttDeviceCluster.Streaming.Mqtt;
 /// <summary>Options of one MQTT stream provider, named like the provider.</summary>
 public sealed class MqttStreamOptions
 {
+    private static readonly TimeSpan MostAnswerTime = TimeSpan.FromSeconds(28);
+
     /// <summary>
     /// Gets or sets the broker: <c>mqtt://</c>, <c>mqtts://</c>, <c>ws://</c> or <c>wss://</c>, with optional user, password, port and path. Required.
     /// </summary>
@@ -146,16 +148,16 @@ public sealed class MqttStreamOptions
     /// of its stream wait, and with ordered acknowledgement the others' acknowledgements wait too.
     /// </summary>
     /// <remarks>
-    /// A consumer that does not answer at all has three times as long. After two failures in a row, or one such silence, everything for that consumer is dead-lettered
+    /// A consumer that does not answer at all has three times as long, up to 28 s. After two failures in a row, or one such silence, everything for that consumer is dead-lettered
     /// at once, so that it holds up nobody any more; the newest message is delivered all the same, and when that succeeds the stream is as before.
     /// </remarks>
     public TimeSpan MaxDeliveryTime { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Gets how long a consumer may take to answer. Longer than a message may fail, so that one that answers, if only with errors, is not taken for one that does not; and
-    /// longer than it takes to notice that a silo was lost.
+    /// longer than it takes to notice that a silo was lost. But less than the 30 s after which Orleans fails a call that is not answered: it would count as an answer.
     /// </summary>
-    internal TimeSpan MaxAnswerTime => 3 * MaxDeliveryTime;
+    internal TimeSpan MaxAnswerTime => MaxDeliveryTime >= MostAnswerTime ? MaxDeliveryTime : 3 * MaxDeliveryTime < MostAnswerTime ? 3 * MaxDeliveryTime : MostAnswerTime;
 
     /// <summary>
     /// Gets or sets the topic that refused and dead-lettered messages are published to, QoS 1, with the user properties <c>reason</c> and

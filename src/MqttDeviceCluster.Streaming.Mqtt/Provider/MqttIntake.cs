@@ -271,6 +271,12 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
             return;
         }
 
+        if (IsObsolete(message))
+        {
+            // It may have been passed over, and its connection may live on for a moment. Done or not, the broker sends it again.
+            return;
+        }
+
         delivery.Complete();
         if (_metrics.MeasuresDelivery)
         {
@@ -280,7 +286,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
     public void DeadLetter(MqttStreamMessage message, string reason)
     {
-        if (message.Delivery is { } delivery && End(message, delivery))
+        if (message.Delivery is { } delivery && !IsObsolete(message) && End(message, delivery))
         {
             _deadLetters.ReportFailure(delivery.Message, reason);
             _deadLetters.Bury(delivery, reason);
@@ -289,7 +295,8 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
     private bool LookAtGate()
     {
-        if (_gate?.HoldFailures != true)
+        // A pause fails deliveries as well, and is no fault of theirs.
+        if (_gate?.HoldFailures != true && _fence?.WhyClosed(_timeProvider.GetTimestamp()) is null)
         {
             return false;
         }

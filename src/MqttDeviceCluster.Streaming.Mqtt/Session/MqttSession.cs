@@ -188,6 +188,12 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     // Forgets what was received and not delivered, before the connection ends: what has no place to be acknowledged at any more comes again.
     private void GiveUp(MqttLink link, long epoch, string reason)
     {
+        if (epoch == _epoch)
+        {
+            // First of all: nothing of it is acknowledged any more.
+            _ledger?.Dispose();
+        }
+
         _sink.OnFenced(epoch);
         link.Abort(MqttLinkEndCause.Fenced, reason);
     }

@@ -23,6 +23,9 @@ internal sealed class DeviceSystem : IAsyncDisposable
     /// <summary>Gets the facade, as a service with an Orleans client of its own has it.</summary>
     public IDeviceCluster Cluster => _client!.Services.GetRequiredService<IDeviceCluster>();
 
+    /// <summary>Gets a device as an Orleans client has it.</summary>
+    public IDeviceGrain Grain(string deviceId) => _client!.Services.GetRequiredService<IClusterClient>().GetGrain<IDeviceGrain>(deviceId);
+
     public static async Task<DeviceSystem> StartAsync(params string[] siloArguments) =>
         await StartAsync(await MosquittoBroker.StartAsync(), siloArguments);
 

@@ -278,7 +278,7 @@ public sealed class MqttQueueCacheTests
         Add("b", 4);
         var hanging = Cursor("a");
         hanging.MoveNext();
-        _intake.Time.Advance(2 * _intake.Options.MaxDeliveryTime);
+        _intake.Time.Advance(_intake.Options.MaxAnswerTime - _intake.Options.MaxDeliveryTime);
         var other = Cursor("b");
         other.MoveNext();
         _cache.GetMaxAddCount();
