@@ -55,7 +55,7 @@ public sealed class BurstTests(ITestOutputHelper output)
         output.WriteLine(
             $"{Devices * Pins:N0} updates published in {published.TotalSeconds:0.0} s, stored in {stored.TotalSeconds:0.0} s; resident memory {before} MB before, at most {memory.Most} MB");
         Assert.Equal(0, publisher.NotAccepted);
-        
+
         // Held in memory, they would take 200 MB at the least.
         Assert.InRange(growth, int.MinValue, 180);
     }

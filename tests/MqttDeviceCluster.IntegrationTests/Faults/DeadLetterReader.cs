@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Streaming.Mqtt;
-using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 
 namespace MqttDeviceCluster.IntegrationTests.Faults;

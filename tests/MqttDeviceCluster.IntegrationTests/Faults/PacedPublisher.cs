@@ -23,7 +23,10 @@ internal sealed class PacedPublisher : IAsyncDisposable
     {
         MqttStreamOptions options = new()
         {
-            ConnectionString = broker, PublishConnectWait = TimeSpan.FromSeconds(10), PublishWindow = 1024, MaxPendingPublishes = 1_000_000,
+            ConnectionString = broker,
+            PublishConnectWait = TimeSpan.FromSeconds(10),
+            PublishWindow = 1024,
+            MaxPendingPublishes = 1_000_000,
         };
         MqttStreamMetrics metrics = new(_services.GetRequiredService<IMeterFactory>(), "test");
         _publisher = new MqttConnectionFactory(options, $"test-{Guid.NewGuid():N}", metrics, TimeProvider.System, NullLogger.Instance).CreatePublisher();

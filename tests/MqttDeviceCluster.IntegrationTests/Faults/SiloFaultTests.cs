@@ -40,7 +40,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         }
 
         var balance = await FinishAsync(run, LongestGap);
-        
+
         // Measured: one to seven for each stop.
         Assert.True(balance.Commands.Sent - balance.Commands.Confirmed <= 10 * FaultCluster.Silos, balance.ToString());
     }

@@ -3,9 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Storage;
-using MqttDeviceCluster.Tests.Storage;
-using Orleans.Configuration;
-using Orleans.Serialization;
 using Orleans.Storage;
 using StackExchange.Redis;
 

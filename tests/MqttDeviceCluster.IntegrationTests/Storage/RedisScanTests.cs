@@ -1,7 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
-using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Storage.Redis;
 using StackExchange.Redis;
 

@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
-using MqttDeviceCluster.Silo;
 using MqttDeviceCluster.Silo.Health;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streaming.Mqtt;

@@ -51,4 +51,25 @@ public sealed class MqttIntakeTests
         await _intake.DetachAsync(second, Cancelled);
         Assert.Equal(MqttConnectionState.Stopped, session.State);
     }
+
+    [Fact]
+    public void Finish_MessageOfAFencedConnection_IsNotAcknowledged()
+    {
+        var (before, after) = (Received(epoch: 1), Received(epoch: 1));
+        _intake.Finish(before);
+        Assert.True(((FakeDelivery)before.Delivery!).IsComplete);
+
+        // It may not even have been delivered, and the connection may live on for a moment.
+        _intake.OnFenced(1);
+        _intake.Finish(after);
+        _intake.DeadLetter(Received(epoch: 1), MqttRefusal.DeliveryFailed);
+
+        Assert.False(((FakeDelivery)after.Delivery!).IsComplete);
+    }
+
+    private MqttStreamMessage Received(long epoch)
+    {
+        MqttIncomingMessage message = new() { Topic = "device/a/update", Payload = "1"u8.ToArray(), QualityOfService = MqttQualityOfService.AtLeastOnce };
+        return new(StreamId.Create("updates", "a"), new(1), "1") { Delivery = new FakeDelivery(_broker, message, epoch) };
+    }
 }
