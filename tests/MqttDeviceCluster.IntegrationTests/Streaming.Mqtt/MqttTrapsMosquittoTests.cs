@@ -82,7 +82,7 @@ public sealed class MqttTrapsMosquittoTests : MosquittoConnections
         await using var broker = await MosquittoBroker.StartAsync();
         Sink sink = new();
         await WaitForAsync(StartSession(broker, sink), MqttConnectionState.Online);
-        var publisher = StartPublisher(broker);
+        var publisher = StartPublisher(broker, static options => options.PublishStallTime = TimeSpan.FromMinutes(1));
         await WaitForAsync(publisher, MqttConnectionState.Online);
         var payload = new byte[32 * 1024 * 1024];
         Random.Shared.NextBytes(payload);
