@@ -29,6 +29,14 @@ public abstract record DeviceCommand(
     /// <remarks>It stays in the process that publishes and is never serialized: elsewhere it is <see cref="CancellationToken.None"/>.</remarks>
     [field: NonSerialized]
     public CancellationToken Withdrawn { get; init; }
+
+    /// <summary>
+    /// Gets what to call right before the command is written to the broker. Until then an update confirms it by its echo only: the device cannot have seen it. Returns at
+    /// once and does not throw. A provider that does not call it leaves that to the end of <c>OnNextAsync</c>, and loses the confirmation of a device that answers before.
+    /// </summary>
+    /// <remarks>It stays in the process that publishes and is never serialized: elsewhere it is <see langword="null"/>.</remarks>
+    [field: NonSerialized]
+    public Action? Sending { get; init; }
 }
 
 /// <summary>Puts pins into modes.</summary>

@@ -65,8 +65,9 @@ internal sealed partial class CommandRunner(
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, interrupted, cancellationToken);
 
         var id = Guid.NewGuid();
-        CommandMatch match = new(id, request.Asked);
-        Attempt attempt = new(request, request.ToCommand(id, deadline, giveUp.Token), match, giveUp.Token);
+        CommandMatch match = new(id, request.Asked) { IsSent = false };
+        var command = request.ToCommand(id, deadline, giveUp.Token) with { Sending = () => match.IsSent = true };
+        Attempt attempt = new(request, command, match, giveUp.Token);
         try
         {
             // After a pause nobody waits any longer for a turn that would be refused.
@@ -166,6 +167,8 @@ internal sealed partial class CommandRunner(
                 // If the broker has it, the device will confirm.
                 LogPublishOutcomeUnknown(deviceId, attempt.Command.CommandId);
             }
+
+            attempt.Match.IsSent = true;
 
             if (attempt.Request.ExtraWait > TimeSpan.Zero)
             {

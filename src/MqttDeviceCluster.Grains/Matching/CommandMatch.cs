@@ -12,12 +12,21 @@ namespace MqttDeviceCluster;
 /// <para>An update that echoes another command's id confirms nothing: it is known to be the answer to something else, most likely to an
 /// earlier command whose caller gave up, and says how the pins were before this command reached the device. A device that
 /// echoes will answer this one too. Its content is applied to the state all the same.</para>
+/// <para>While the command still waits to be sent, its content is no answer either: a report or the edge of an earlier pulse may happen to match.</para>
 /// </remarks>
 internal sealed class CommandMatch(Guid commandId, ImmutableArray<PinExpectation> asked) : IMatch
 {
     private readonly Found[] _found = new Found[asked.Length];
     private ImmutableArray<PinUpdate> _answer;
     private bool _answerEchoed;
+    private volatile bool _isSent = true;
+
+    /// <summary>Gets or sets whether the command has been sent, or is about to be. Set from any thread.</summary>
+    public bool IsSent
+    {
+        get => _isSent;
+        set => _isSent = value;
+    }
 
     public bool IsSatisfied => asked.IsEmpty ? !_answer.IsDefault : Array.TrueForAll(_found, static found => found.Update is not null);
 
@@ -43,7 +52,7 @@ internal sealed class CommandMatch(Guid commandId, ImmutableArray<PinExpectation
 
     public void Observe(in ObservedUpdate update)
     {
-        if (update.CommandId is { } echo && echo != commandId)
+        if (update.CommandId is { } echo ? echo != commandId : !_isSent)
         {
             return;
         }

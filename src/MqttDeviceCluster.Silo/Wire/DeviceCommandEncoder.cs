@@ -21,6 +21,7 @@ internal sealed class DeviceCommandEncoder(MqttQualityOfService qualityOfService
         ResponseTopic = DeviceTopics.UpdateOf(key),
         CorrelationData = WireGuid.ToBytes(value.CommandId),
         Withdrawn = value.Withdrawn,
+        Sending = value.Sending,
         UserProperties = [new(DeadlineProperty, value.Deadline.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture))],
     };
 

@@ -34,4 +34,7 @@ public sealed class MqttOutgoingMessage
     /// Gets a token that withdraws the message while it still waits to be sent. It has no effect once the first byte was written.
     /// </summary>
     public CancellationToken Withdrawn { get; init; }
+
+    /// <summary>Gets what is called right before the message is written to the broker, once at most. It must return at once and not throw: others' messages wait for it.</summary>
+    public Action? Sending { get; init; }
 }

@@ -231,6 +231,7 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
                     {
                         _pending.Dequeue();
                         _guard.OnWriting(publish.Message);
+                        publish.Message.Sending?.Invoke();
                         window.TryEnter(publish, out var packetId);
                         packet = packet with { PacketId = packetId };
                         return true;
@@ -266,8 +267,8 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
 
         if (publish is not null)
         {
-            var (outcome, reason) = Explain(code, text);
-            publish.Finish(outcome, reason, code);
+            var answer = PublishAnswer.Read(code, text);
+            publish.Finish(answer.Outcome, answer.Reason, code);
         }
 
         if (more)
@@ -409,30 +410,6 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         publish.Message.Withdrawn.IsCancellationRequested ? "it was withdrawn"
         : publish.Message.ExpiresAt <= now ? "it expired before it could be sent"
         : null;
-
-    private static (MqttPublishOutcome Outcome, string Reason) Explain(byte code, string? text)
-    {
-        var reason = code switch
-        {
-            0x00 => "accepted",
-            0x10 => "no matching subscribers",
-            0x80 => "unspecified error",
-            0x83 => "implementation specific error",
-            0x87 => "not authorized",
-            0x90 => "topic name invalid",
-            0x91 => "packet identifier in use",
-            0x97 => "quota exceeded",
-            0x99 => "payload format invalid",
-            _ => $"reason 0x{code:X2}",
-        };
-        var outcome = code switch
-        {
-            0x10 => MqttPublishOutcome.NoMatchingSubscribers,
-            < 0x80 => MqttPublishOutcome.Accepted,
-            _ => MqttPublishOutcome.Refused,
-        };
-        return (outcome, string.IsNullOrEmpty(text) ? reason : $"{reason}: {text}");
-    }
 
     [LoggerMessage(LogLevel.Warning, "The broker {Broker} has not answered for {Silence}: nothing more is published on this connection until it does.")]
     private partial void LogStalled(MqttConnectionString broker, TimeSpan silence);

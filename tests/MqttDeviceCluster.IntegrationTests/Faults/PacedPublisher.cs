@@ -1,9 +1,6 @@
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Streaming.Mqtt;
-using MqttDeviceCluster.Streaming.Mqtt.Session;
 
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
@@ -12,8 +9,7 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 /// </summary>
 internal sealed class PacedPublisher : IAsyncDisposable
 {
-    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-    private readonly IMqttPublisher _publisher;
+    private readonly BrokerPublisher _publisher;
     private readonly SemaphoreSlim _underWay = new(MaxUnderWay);
     private long _notAccepted;
 
@@ -28,9 +24,7 @@ internal sealed class PacedPublisher : IAsyncDisposable
             PublishWindow = 1024,
             MaxPendingPublishes = 1_000_000,
         };
-        MqttStreamMetrics metrics = new(_services.GetRequiredService<IMeterFactory>(), "test");
-        _publisher = new MqttConnectionFactory(options, $"test-{Guid.NewGuid():N}", metrics, TimeProvider.System, NullLogger.Instance).CreatePublisher();
-        _publisher.Start();
+        _publisher = new(options);
     }
 
     /// <summary>Gets how far a message was published after its time, at most.</summary>
@@ -80,8 +74,7 @@ internal sealed class PacedPublisher : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _publisher.StopAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
-        await _services.DisposeAsync();
+        await _publisher.DisposeAsync();
         _underWay.Dispose();
     }
 

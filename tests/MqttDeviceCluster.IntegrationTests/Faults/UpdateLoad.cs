@@ -1,17 +1,13 @@
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Streaming.Mqtt;
-using MqttDeviceCluster.Streaming.Mqtt.Session;
 
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>Devices that send numbered updates at a rate, QoS 1, and send again what the broker did not acknowledge, as devices do.</summary>
 internal sealed class UpdateLoad : IAsyncDisposable
 {
-    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-    private readonly IMqttPublisher _publisher;
+    private readonly BrokerPublisher _publisher;
     private readonly UpdateLedger _ledger;
     private readonly CancellationTokenSource _enough = new();
     private readonly Task _run;
@@ -31,9 +27,7 @@ internal sealed class UpdateLoad : IAsyncDisposable
             MaxPendingPublishes = 1_000_000,
         };
         _ledger = ledger;
-        MqttStreamMetrics metrics = new(_services.GetRequiredService<IMeterFactory>(), "test");
-        _publisher = new MqttConnectionFactory(options, $"devices-{Guid.NewGuid():N}", metrics, TimeProvider.System, NullLogger.Instance).CreatePublisher();
-        _publisher.Start();
+        _publisher = new(options);
         _run = Task.Run(() => RunAsync(perSecond));
     }
 
@@ -47,10 +41,9 @@ internal sealed class UpdateLoad : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _enough.CancelAsync();
-        await _publisher.StopAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
+        await _publisher.DisposeAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _enough.Dispose();
-        await _services.DisposeAsync();
     }
 
     private async Task RunAsync(int perSecond)

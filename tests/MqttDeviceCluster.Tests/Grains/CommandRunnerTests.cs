@@ -15,6 +15,7 @@ public sealed class CommandRunnerTests
     private readonly Waiters _waiters = new();
     private readonly List<DeviceCommand> _published = [];
     private Func<DeviceCommand, Task> _publish = static _ => Task.CompletedTask;
+    private bool _sends = true;
     private DevicePresence _presence = DevicePresence.Unknown;
     private FakeFence? _fence;
 
@@ -37,6 +38,11 @@ public sealed class CommandRunnerTests
         Task PublishAsync(DeviceCommand command)
         {
             _published.Add(command);
+            if (_sends)
+            {
+                command.Sending!();
+            }
+
             return _publish(command);
         }
     }
@@ -114,6 +120,25 @@ public sealed class CommandRunnerTests
         publish.SetException(new DeviceOfflineException("d"));
 
         await Assert.ThrowsAsync<DeviceOfflineException>(() => Ends(run));
+    }
+
+    [Fact]
+    public async Task RunAsync_MatchWhileTheCommandWaitsToBeSent_IsNotItsAnswer()
+    {
+        await Turns();
+        TaskCompletionSource publish = new();
+        _publish = _ => publish.Task;
+        _sends = false;
+        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
+        Receive(High);
+        _published[0].Sending!();
+        publish.SetResult();
+        await Task.Yield();
+        Assert.False(run.IsCompleted);
+
+        Receive(High);
+
+        Assert.Equal(Evidence.Observed, (await Ends(run)).Evidence);
     }
 
     [Fact]

@@ -17,6 +17,7 @@ public sealed class FakeMqtt
     {
         var device = Device(id);
         device.Received.Enqueue(command);
+        command.Sending?.Invoke();
         return device.OnCommand(command);
     }
 }

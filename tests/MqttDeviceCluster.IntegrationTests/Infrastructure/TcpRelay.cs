@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 
-namespace MqttDeviceCluster.IntegrationTests.Faults;
+namespace MqttDeviceCluster.IntegrationTests.Infrastructure;
 
 /// <summary>Looks at what came from one side; returns the end of what may go to the other.</summary>
 internal delegate SequencePosition RelayFilter(ReadOnlySequence<byte> buffer);
