@@ -50,9 +50,9 @@ internal sealed class FaultRun : IAsyncDisposable
     public async Task<FaultBalance> FinishAsync(TimeSpan? settleBound = null)
     {
         await _updates.StopAsync();
-        var commands = await _commands.StopAsync();
+        var commands = _commands.StopAsync();
         var unsettled = await Cluster.Updates.SettleAsync(settleBound ?? SettleBound);
-        return new(Cluster.Updates.Balance(await Cluster.ReadStoreAsync()), unsettled, commands);
+        return new(Cluster.Updates.Balance(await Cluster.ReadStoreAsync()), unsettled, await commands);
     }
 
     public async ValueTask DisposeAsync()

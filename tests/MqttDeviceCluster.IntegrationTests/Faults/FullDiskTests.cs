@@ -5,7 +5,6 @@ using MqttDeviceCluster.IntegrationTests.Infrastructure;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>The disk under the embedded store fails while updates come. What the store does not have, the broker must keep.</summary>
-[Collection(FaultsCollection.Name)]
 public sealed class FullDiskTests
 {
     private const int Devices = 50;

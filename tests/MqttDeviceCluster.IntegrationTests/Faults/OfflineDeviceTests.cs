@@ -7,7 +7,6 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 /// A device that is away, and whose session waits for it at the broker with all its commands: those that nobody waits for any more must never reach it. It is
 /// the relay of a door.
 /// </summary>
-[Collection(FaultsCollection.Name)]
 public sealed class OfflineDeviceTests
 {
     // A broker counts in whole seconds. Only time makes a message expire there, so only time can be waited for.
