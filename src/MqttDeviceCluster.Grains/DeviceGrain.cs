@@ -12,7 +12,8 @@ namespace MqttDeviceCluster;
 /// <remarks>
 /// <para>Deliveries are ordinary calls and commands interleave with everything, so an update reaches the grain while a command waits for it.
 /// Hence every update is applied before the first await, and every decision is made on state that was read after the last one.</para>
-/// <para>A command is confirmed after its update was stored: what a caller was told survives the silo.</para>
+/// <para>A command is confirmed as soon as its update is applied, and the update acknowledged only once it is stored: what a caller was told is in the store
+/// or still with the broker, which sends it again. Watchers are told what is stored.</para>
 /// </remarks>
 [GrainType(TypeName), ImplicitStreamSubscription(DeviceStreams.Messages)]
 internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGrain, IStreamSubscriptionObserver, IAsyncBatchObserver<DeviceMessage>, IDisposable
@@ -204,8 +205,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             if (options.IncludeCurrent)
             {
                 match.ObserveCurrent(_state.State);
-                waiter.NoteIfSatisfied(_version);
-                waiter.CompleteIfStored(_storedVersion);
+                waiter.CompleteIfSatisfied();
             }
 
             await waiter.Done.WaitAsync(giveUp.Token);
@@ -323,8 +323,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         _news.Note(update, before, applied.State, applied.Observed, _version);
         if (!update.Retained)
         {
-            _waiters.Observe(applied.Observed, _version);
-            _waiters.Complete(_storedVersion);
+            _waiters.Observe(applied.Observed);
         }
     }
 
@@ -349,7 +348,6 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
         _storedVersion = Math.Max(_storedVersion, version);
         _storedLastSeen = lastSeen > _storedLastSeen || _storedLastSeen is null ? lastSeen : _storedLastSeen;
-        _waiters.Complete(_storedVersion);
         _news.Tell(_storedVersion);
     }
 

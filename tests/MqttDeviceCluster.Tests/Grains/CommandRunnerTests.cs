@@ -51,8 +51,7 @@ public sealed class CommandRunnerTests
 
     private void Receive(DeviceUpdate update)
     {
-        _waiters.Observe(Observed(update), version: 1);
-        _waiters.Complete(storedVersion: 1);
+        _waiters.Observe(Observed(update));
     }
 
     private static DeviceUpdate High => Of(Reading(13, PinState.High));
@@ -89,21 +88,6 @@ public sealed class CommandRunnerTests
         Assert.Equal([13], timeout.MissingPins);
         Assert.True(timeout.Published);
         Assert.Equal("d", timeout.DeviceId);
-    }
-
-    [Fact]
-    public async Task RunAsync_UpdateAppliedButNotStored_IsNotConfirmedUntilItIs()
-    {
-        await Turns();
-        var run = Runner().RunAsync(Set(), NotInterrupted, Token);
-        _waiters.Observe(Observed(High), version: 5);
-        _waiters.Complete(storedVersion: 4);
-        await Task.Yield();
-        Assert.False(run.IsCompleted);
-
-        _waiters.Complete(storedVersion: 5);
-
-        await Ends(run);
     }
 
     [Fact]
