@@ -1,11 +1,15 @@
 using System.CommandLine;
 using MqttDeviceCluster.Benchmarks.Compare;
 using MqttDeviceCluster.Benchmarks.Devices;
+using MqttDeviceCluster.Benchmarks.Fleet;
+using MqttDeviceCluster.Benchmarks.Machine;
 using MqttDeviceCluster.Benchmarks.Micro;
 
 return await new RootCommand("Measures MqttDeviceCluster: the service beside the floor it stands on, and its parts.")
 {
     CompareCommand.Create(),
+    FleetCommand.Create(),
     MicroCommand.Create(),
     DeviceCommand.Create(),
+    SiloCommand.Create(),
 }.Parse(args).InvokeAsync();

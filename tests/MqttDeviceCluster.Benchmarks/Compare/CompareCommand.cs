@@ -14,6 +14,7 @@ internal static class CompareCommand
         Option<int> seconds = Number("--seconds", 5, 1, 3_600, "How long a turn is measured, in seconds.");
         Option<int> rounds = Number("--rounds", 2, 1, 100, "How many turns each side has per row.");
         Option<StorageKind> storage = new("--storage") { Description = "Where the service stores devices.", DefaultValueFactory = _ => StorageKind.Sqlite };
+        Option<ClientKind> client = new("--client") { Description = "Who calls the service: its own silo, or an Orleans client in another process.", DefaultValueFactory = _ => ClientKind.Silo };
         Option<Uri?> broker = new("--broker")
         {
             Description = "A broker that is there, such as mqtt://host:1883. Default: a mosquitto of our own.",
@@ -35,13 +36,20 @@ internal static class CompareCommand
         Option<bool> allocations = new("--allocations") { Description = "Also shows which types the service allocates. That costs some." };
         Command command = new("compare", "Measures the service and the bare MQTT loop in turns, against the same broker and devices.")
         {
-            devices, reporters, inFlight, seconds, rounds, storage, broker, rows, silo, allocations,
+            devices, reporters, inFlight, seconds, rounds, storage, client, broker, rows, silo, allocations,
         };
         command.Validators.Add(result =>
         {
             if (result.GetValue(inFlight) > result.GetValue(devices))
             {
                 result.AddError("--inflight must not be more than --devices: a device runs one command at a time.");
+            }
+        });
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(client) == ClientKind.Process && result.GetValue(rows) is var chosen && (chosen is not { Length: > 0 } || chosen.Except(Comparison.CommandRowNames).Any()))
+            {
+                result.AddError($"--client process measures commands alone: name --rows {string.Join(" or ", Comparison.CommandRowNames)}.");
             }
         });
         command.SetAction(async (parsed, cancellationToken) =>
@@ -56,6 +64,7 @@ internal static class CompareCommand
                     Turn = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
                     Rounds = parsed.GetValue(rounds),
                     Storage = parsed.GetValue(storage),
+                    Client = parsed.GetValue(client),
                     Broker = parsed.GetValue(broker),
                     Rows = parsed.GetValue(rows) ?? [],
                     SiloSettings = parsed.GetValue(silo) ?? [],
@@ -72,7 +81,7 @@ internal static class CompareCommand
         return command;
     }
 
-    private static Option<int> Number(string name, int value, int least, int most, string description)
+    internal static Option<int> Number(string name, int value, int least, int most, string description)
     {
         Option<int> option = new(name) { Description = $"{description} Default {value}.", DefaultValueFactory = _ => value };
         option.Validators.Add(result =>

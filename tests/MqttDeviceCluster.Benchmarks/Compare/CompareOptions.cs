@@ -8,6 +8,22 @@ internal enum StorageKind
 
     /// <summary>Orleans' memory storage: shows what durability costs, and promises nothing.</summary>
     Memory = 1,
+
+    /// <summary>Our own PostgreSQL store with group commit, on a server of our own with <c>fsync</c>.</summary>
+    Postgres = 2,
+
+    /// <summary>Orleans' Redis storage, on a server of our own that appends each write to its file.</summary>
+    Redis = 3,
+}
+
+/// <summary>Where the caller of the measured service is.</summary>
+internal enum ClientKind
+{
+    /// <summary>In the silo's process, as a grain or a controller of it.</summary>
+    Silo = 0,
+
+    /// <summary>An Orleans client in a process of its own.</summary>
+    Process = 1,
 }
 
 /// <summary>What is measured.</summary>
@@ -29,6 +45,8 @@ internal sealed record CompareOptions
     public required int Rounds { get; init; }
 
     public required StorageKind Storage { get; init; }
+
+    public required ClientKind Client { get; init; }
 
     /// <summary>Gets a broker that is there, or <see langword="null"/> to start one.</summary>
     public required Uri? Broker { get; init; }

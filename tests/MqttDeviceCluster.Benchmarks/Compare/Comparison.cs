@@ -17,7 +17,13 @@ internal sealed class Comparison(CompareOptions options)
     private const int AllocationLines = 45;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
 
+    // A service runs for days. In its first seconds half of the processor's time goes into compiling it again, with what was learned about its hot paths.
+    private static readonly TimeSpan Compile = TimeSpan.FromSeconds(12);
+
     public static IReadOnlyList<string> RowNames { get; } = [RoundTrip, Commands, Updates, Bursts];
+
+    /// <summary>Gets the rows that need no look into the silo's process.</summary>
+    public static IReadOnlyList<string> CommandRowNames { get; } = [RoundTrip, Commands];
 
     public async Task RunAsync(TextWriter output, CancellationToken cancellationToken)
     {
@@ -26,12 +32,21 @@ internal sealed class Comparison(CompareOptions options)
         await using var devices = await DeviceProcess.StartAsync(broker, cancellationToken);
         var deviceCount = Math.Max(options.Devices, Math.Max(options.Reporters, BurstDevices));
         await using var floor = await Floor.StartAsync(broker, deviceCount, new MqttStreamOptions().ReceiveMaximum, cancellationToken);
-        await using var service = await Service.StartAsync(broker, options, deviceCount, cancellationToken);
+        await using var store = await Store.StartAsync(options.Storage);
+        string[] settings = [.. store.Settings, .. options.SiloSettings];
+        await using IService service = options.Client == ClientKind.Process
+            ? await RemoteService.StartAsync(broker, settings, deviceCount, null, cancellationToken)
+            : await Service.StartAsync(broker, settings, deviceCount, cancellationToken);
         Turns turns = new(devices, mosquitto, cancellationToken);
 
         using var allocations = options.Allocations ? new AllocationSampler() : null;
         Report report = new(options, output);
         await report.BeginAsync();
+        foreach (IContender contender in (IContender[])[floor, service])
+        {
+            await turns.CommandsAsync(contender, Math.Min(options.Devices, 200), options.Devices, Compile, null);
+        }
+
         foreach (var row in RowNames.Where(name => options.Rows.Count == 0 || options.Rows.Contains(name)))
         {
             var (title, run) = Row(row, turns);
@@ -52,7 +67,8 @@ internal sealed class Comparison(CompareOptions options)
             }
         }
 
-        await report.EndAsync(options.Storage == StorageKind.Sqlite ? await service.StopAndVerifyAsync(turns.Said) : null);
+        await service.StopAsync();
+        await report.EndAsync(options.Storage == StorageKind.Sqlite ? await StoredDevices.VerifyAsync(service.DataDirectory, turns.Said) : null);
     }
 
     private (string Title, Func<IContender, TimeSpan, Measurement?, Task> Run) Row(string row, Turns turns) => row switch

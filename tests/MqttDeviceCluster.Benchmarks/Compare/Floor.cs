@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using MqttDeviceCluster.Benchmarks.Devices;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
@@ -31,6 +32,10 @@ internal sealed class Floor : IContender, IMqttLinkReceiver, IMqttPublishSource
     public string Name => "floor";
 
     public string Root => Wire.FloorRoot;
+
+    public Process? Process => null;
+
+    public bool Stores => false;
 
     public long UpdatesDone => Volatile.Read(ref _updates);
 

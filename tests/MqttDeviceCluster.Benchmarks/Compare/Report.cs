@@ -13,7 +13,7 @@ internal sealed class Report(CompareOptions options, TextWriter output)
 
     public async Task BeginAsync() => await output.WriteLineAsync(string.Create(
         CultureInfo.InvariantCulture,
-        $"{Environment.ProcessorCount} cores, {options.Storage} storage, {options.Rounds} turns of {options.Turn.TotalSeconds:0} s each in every row, QoS 1 both ways"));
+        $"{Environment.ProcessorCount} cores, {options.Storage} storage, caller in {(options.Client == ClientKind.Silo ? "the silo" : "another process")}, {options.Rounds} turns of {options.Turn.TotalSeconds:0} s each in every row, QoS 1 both ways"));
 
     public async Task RowAsync(string name, string title, Measurement floor, Measurement service, bool isTime)
     {
@@ -44,6 +44,7 @@ internal sealed class Report(CompareOptions options, TextWriter output)
             row = name,
             title,
             storage = options.Storage.ToString(),
+            client = options.Client.ToString(),
             ratio = Math.Round(ratio, 3),
             floor = Values(floor),
             service = Values(service),

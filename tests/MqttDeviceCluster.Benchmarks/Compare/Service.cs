@@ -1,7 +1,6 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.Benchmarks.Devices;
 using MqttDeviceCluster.Benchmarks.Machine;
@@ -13,7 +12,7 @@ using MqttDeviceCluster.Streams;
 namespace MqttDeviceCluster.Benchmarks.Compare;
 
 /// <summary>The service: a whole silo as its executable puts it together, called in its own process.</summary>
-internal sealed class Service : IContender
+internal sealed class Service : IService
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
 
@@ -37,32 +36,22 @@ internal sealed class Service : IContender
 
     public long UpdatesDone => Volatile.Read(ref _updates);
 
-    public static async Task<Service> StartAsync(Uri broker, CompareOptions options, int devices, CancellationToken cancellationToken)
+    public Process? Process => null;
+
+    public bool Stores => true;
+
+    public static async Task<Service> StartAsync(Uri broker, IEnumerable<string> settings, int devices, CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("mdc-bench-silo-").FullName;
         var ports = FreePort.Find(3);
-        List<string> arguments =
-        [
-            $"--ConnectionStrings:mqtt={broker.OriginalString}",
-            $"--DataDirectory={directory}",
-            $"--Orleans:Endpoints:SiloPort={ports[0]}",
-            $"--Orleans:Endpoints:GatewayPort={ports[1]}",
-            $"--Urls=http://127.0.0.1:{ports[2]}",
-            .. options.SiloSettings.Select(setting => $"--{setting}"),
-        ];
-        if (options.Storage == StorageKind.Memory)
-        {
-            arguments.Add("--Orleans:GrainStorage:Default:ProviderType=Memory");
-        }
-
         WebApplication app;
         try
         {
-            var builder = SiloHost.CreateBuilder(SiloCommandLine.Parse(arguments));
-            var settings = SiloSettings.From(builder.Configuration, directory);
-            SiloComposition.AddSilo(builder, settings);
+            var builder = SiloHost.CreateBuilder(SiloCommandLine.Parse(SiloArguments(broker, directory, ports, settings)));
+            var read = SiloSettings.From(builder.Configuration, directory);
+            SiloComposition.AddSilo(builder, read);
             app = builder.Build();
-            SiloComposition.MapEndpoints(app, settings);
+            SiloComposition.MapEndpoints(app, read);
         }
         catch (SiloStartException exception)
         {
@@ -80,6 +69,21 @@ internal sealed class Service : IContender
 
         return new(app, directory, devices);
     }
+
+    /// <summary>Returns the command line of a silo.</summary>
+    /// <param name="broker">Its broker.</param>
+    /// <param name="directory">Its data directory.</param>
+    /// <param name="ports">Its ports: silo, gateway, HTTP.</param>
+    /// <param name="settings">Further settings, as <c>Key:Name=value</c>.</param>
+    public static string[] SiloArguments(Uri broker, string directory, int[] ports, IEnumerable<string> settings) =>
+    [
+        $"--ConnectionStrings:mqtt={broker.OriginalString}",
+        $"--DataDirectory={directory}",
+        $"--Orleans:Endpoints:SiloPort={ports[0]}",
+        $"--Orleans:Endpoints:GatewayPort={ports[1]}",
+        $"--Urls=http://127.0.0.1:{ports[2]}",
+        .. settings.Select(setting => $"--{setting}"),
+    ];
 
     public Task SetAsync(int device, bool high) => _cluster.SetPinsAsync(_ids[device], [new(Wire.Pin, high ? PinState.High : PinState.Low)]);
 
@@ -106,32 +110,9 @@ internal sealed class Service : IContender
         return listener;
     }
 
-    /// <summary>Stops the silo and compares what it stored with what the devices said last. Returns how many devices were compared.</summary>
-    /// <exception cref="BenchmarkException">They differ: what was measured is worth nothing.</exception>
-    public async Task<int> StopAndVerifyAsync(IReadOnlyDictionary<int, bool> said)
-    {
-        await _app.StopAsync();
-        await using SqliteConnection connection = new(new SqliteConnectionStringBuilder
-        {
-            DataSource = Path.Combine(_directory, "devices.db"),
-            Mode = SqliteOpenMode.ReadOnly,
-            Pooling = false,
-        }.ToString());
-        connection.Open();
-        await using var command = connection.CreateCommand();
-        command.CommandText = "SELECT grain_key, state FROM grain_state";
-        Dictionary<int, bool> stored = [];
-        await using var reader = await command.ExecuteReaderAsync();
-        while (await reader.ReadAsync())
-        {
-            using var state = JsonDocument.Parse(reader.GetString(1));
-            var pin = state.RootElement.GetProperty("pins").EnumerateArray().Single(pin => pin.GetProperty("pin").GetInt32() == Wire.Pin);
-            stored[Wire.DeviceNumber(reader.GetString(0))] = pin.GetProperty("state").GetInt32() == 1;
-        }
+    public Task StopAsync() => _app.StopAsync();
 
-        var wrong = said.Count(device => !stored.TryGetValue(device.Key, out var high) || high != device.Value);
-        return wrong == 0 ? said.Count : throw new BenchmarkException($"The store does not hold what {wrong} of {said.Count} devices said last.");
-    }
+    public string DataDirectory => _directory;
 
     public async ValueTask DisposeAsync()
     {

@@ -30,12 +30,12 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
 
         List<double>[] times = [.. Enumerable.Range(0, inFlight).Select(_ => new List<double>())];
-        var before = Used();
+        var before = Used(contender);
         var start = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, inFlight).Select(worker => Task.Run(() => WorkAsync(worker), cancellationToken)));
         var elapsed = Stopwatch.GetElapsedTime(start);
-        into?.Add(times.Sum(list => (long)list.Count), elapsed, Used() - before, times.SelectMany(list => list));
-        if (contender is Service)
+        into?.Add(times.Sum(list => (long)list.Count), elapsed, Used(contender) - before, times.SelectMany(list => list));
+        if (contender.Stores)
         {
             for (var device = 0; device < deviceCount; device++)
             {
@@ -60,13 +60,48 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
     }
 
+    /// <summary>Lets each of so many devices send one update, all at once, and returns how long it took until all were acknowledged.</summary>
+    /// <param name="contender">Who receives them.</param>
+    /// <param name="deviceCount">How many devices.</param>
+    /// <param name="pins">How many pins each names.</param>
+    /// <param name="others">Counts the updates that the contender acknowledges meanwhile and that are not among these.</param>
+    public async Task<TimeSpan> IntroduceAsync(IContender contender, int deviceCount, int pins = 1, Func<long>? others = null)
+    {
+        await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken, pins);
+        using var counting = contender.CountUpdates();
+        var first = contender.UpdatesDone;
+        var start = Stopwatch.GetTimestamp();
+        devices.Allow(deviceCount);
+        var progressed = start;
+        for (long done = 0, last = 0; (done = contender.UpdatesDone - first - (others?.Invoke() ?? 0)) < deviceCount; await Task.Delay(1, cancellationToken))
+        {
+            (last, progressed) = done > last ? (done, Stopwatch.GetTimestamp()) : (last, progressed);
+            if (Stopwatch.GetElapsedTime(progressed) > Stall)
+            {
+                throw new BenchmarkException($"The {contender.Name} acknowledged {done} of {deviceCount} first updates, and no more.");
+            }
+        }
+
+        var elapsed = Stopwatch.GetElapsedTime(start);
+        await devices.CountSentAsync(cancellationToken);
+        if (contender.Stores)
+        {
+            for (var device = 0; device < deviceCount; device++)
+            {
+                _said[device] = true;
+            }
+        }
+
+        return elapsed;
+    }
+
     /// <summary>Lets the devices send updates as fast as the contender acknowledges them, for a while, and waits for the last one.</summary>
     public async Task UpdatesAsync(IContender contender, int deviceCount, TimeSpan duration, Measurement? into)
     {
         await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken);
         using var counting = contender.CountUpdates();
         var first = contender.UpdatesDone;
-        var before = Used();
+        var before = Used(contender);
         var start = Stopwatch.GetTimestamp();
         var done = 0L;
         while (Stopwatch.GetElapsedTime(start) < duration)
@@ -77,7 +112,7 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
 
         var elapsed = Stopwatch.GetElapsedTime(start);
-        into?.Add(done, elapsed, Used() - before, []);
+        into?.Add(done, elapsed, Used(contender) - before, []);
 
         // Not measured: what is on its way when the time is over.
         devices.Allow(0);
@@ -92,7 +127,7 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
             }
         }
 
-        if (contender is Service)
+        if (contender.Stores)
         {
             for (var i = Math.Max(0, sent - deviceCount); i < sent; i++)
             {
@@ -101,5 +136,5 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
     }
 
-    private Usage Used() => Usage.Now(broker?.Process, devices.Process);
+    private Usage Used(IContender contender) => Usage.Now(contender.Process, broker?.Process, devices.Process);
 }

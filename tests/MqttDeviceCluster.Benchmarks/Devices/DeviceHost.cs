@@ -19,11 +19,13 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
     private int _nextId;
     private int _underWay;
     private string[] _topics = [];
+    private ReadOnlyMemory<byte> _low;
+    private ReadOnlyMemory<byte> _high;
     private long _sent;
     private long _limit;
 
     /// <summary>
-    /// Runs until the input ends. Lines: <c>flood ROOT DEVICES</c> prepares updates, <c>limit N</c> lets N of them in all be sent, <c>sent</c> asks for the number
+    /// Runs until the input ends. Lines: <c>flood ROOT DEVICES PINS</c> prepares updates, <c>limit N</c> lets N of them in all be sent, <c>sent</c> asks for the number
     /// sent and begins anew.
     /// </summary>
     public static async Task<int> RunAsync(string broker, TextReader input, TextWriter output, CancellationToken cancellationToken)
@@ -47,6 +49,7 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
                 case "flood":
                     host._topics = [.. Enumerable.Range(0, Number(words[2])).Select(number => Wire.Update(words[1], number))];
                     host._sent = host._limit = 0;
+                    (host._low, host._high) = (Wire.Pins(Number(words[3]), 0), Wire.Pins(Number(words[3]), 1));
                     await output.WriteLineAsync("prepared");
                     break;
                 case "limit":
@@ -105,7 +108,7 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
 
             // Each pass over the devices turns the state over, so that every update changes something.
             var high = _sent / _topics.Length % 2 == 0;
-            publish = new(_topics[_sent % _topics.Length], new MqttOutgoingMessage { Payload = high ? Wire.IsHigh : Wire.IsLow }, NextId(), 0, null, null);
+            publish = new(_topics[_sent % _topics.Length], new MqttOutgoingMessage { Payload = high ? _high : _low }, NextId(), 0, null, null);
             _sent++;
             _underWay++;
             return true;

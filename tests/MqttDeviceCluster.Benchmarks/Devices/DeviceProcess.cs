@@ -13,10 +13,8 @@ internal sealed class DeviceProcess : IAsyncDisposable
 
     public static async Task<DeviceProcess> StartAsync(Uri broker, CancellationToken cancellationToken)
     {
-        // `dotnet app.dll` and the app's own host are both possible.
-        var self = Environment.ProcessPath!;
-        var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
-        ProcessStartInfo start = new(self, [.. isHost ? [typeof(DeviceProcess).Assembly.Location] : (string[])[], "devices", "--broker", broker.OriginalString])
+        var (self, arguments) = OwnProgram.With("devices", "--broker", broker.OriginalString);
+        ProcessStartInfo start = new(self, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -26,10 +24,10 @@ internal sealed class DeviceProcess : IAsyncDisposable
         return devices;
     }
 
-    /// <summary>Prepares updates of <paramref name="devices"/> devices under a root. None is sent before <see cref="Allow"/>.</summary>
-    public async Task PrepareUpdatesAsync(string root, int devices, CancellationToken cancellationToken)
+    /// <summary>Prepares updates of <paramref name="devices"/> devices under a root, each with so many pins. None is sent before <see cref="Allow"/>.</summary>
+    public async Task PrepareUpdatesAsync(string root, int devices, CancellationToken cancellationToken, int pins = 1)
     {
-        Say($"flood {root} {devices}");
+        Say($"flood {root} {devices} {pins}");
         await ExpectAsync("prepared", cancellationToken);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace MqttDeviceCluster.Benchmarks.Devices;
 
@@ -21,6 +22,10 @@ internal static class Wire
     public static readonly ReadOnlyMemory<byte> IsLow = "[{\"pin\":13,\"mode\":3,\"state\":0}]"u8.ToArray();
 
     public static readonly ReadOnlyMemory<byte> IsHigh = "[{\"pin\":13,\"mode\":3,\"state\":1}]"u8.ToArray();
+
+    /// <summary>Returns an update of pins from <see cref="Pin"/> on, all in one state.</summary>
+    public static ReadOnlyMemory<byte> Pins(int count, int state) => Encoding.UTF8.GetBytes(string.Create(
+        CultureInfo.InvariantCulture, $"[{string.Join(',', Enumerable.Range(Pin, count).Select(pin => $"{{\"pin\":{pin},\"mode\":3,\"state\":{state}}}"))}]"));
 
     public static string DeviceId(int number) => string.Create(CultureInfo.InvariantCulture, $"02{number + 1:X10}");
 

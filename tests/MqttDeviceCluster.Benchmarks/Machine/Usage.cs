@@ -4,7 +4,7 @@ using System.Globalization;
 namespace MqttDeviceCluster.Benchmarks.Machine;
 
 /// <summary>What was used between two moments: by the processes that take part, and by everything else on the machine.</summary>
-/// <param name="Self">This process, in which the contenders run.</param>
+/// <param name="Self">This process, in which the contenders run or are called from, and the contender's own if it has one.</param>
 /// <param name="Broker">The broker, when it is ours.</param>
 /// <param name="Devices">The simulated devices.</param>
 /// <param name="Machine">Everything on the machine, these included; zero where the system does not say.</param>
@@ -26,8 +26,11 @@ internal readonly record struct Usage(TimeSpan Self, TimeSpan Broker, TimeSpan D
     public static Usage operator +(Usage x, Usage y) => new(
         x.Self + y.Self, x.Broker + y.Broker, x.Devices + y.Devices, x.Machine + y.Machine, x.Allocated + y.Allocated, x.Paused + y.Paused, x.Collections + y.Collections);
 
-    public static Usage Now(Process? broker, Process devices) => new(
-        Environment.CpuUsage.TotalTime, Of(broker), Of(devices), OfMachine(), GC.GetTotalAllocatedBytes(), GC.GetTotalPauseDuration(),
+    /// <param name="contender">The process of the contender, when it is not this one.</param>
+    /// <param name="broker">The broker, when it is ours.</param>
+    /// <param name="devices">The simulated devices.</param>
+    public static Usage Now(Process? contender, Process? broker, Process devices) => new(
+        Environment.CpuUsage.TotalTime + Of(contender), Of(broker), Of(devices), OfMachine(), GC.GetTotalAllocatedBytes(), GC.GetTotalPauseDuration(),
         Collections.Now);
 
     private static TimeSpan Of(Process? process)
