@@ -10,6 +10,9 @@ public sealed record CommandOptions
     /// <summary>The greatest <see cref="Timeout"/>: 1 hour.</summary>
     public static readonly TimeSpan MaxTimeout = TimeSpan.FromHours(1);
 
+    /// <summary>How far the clocks of caller and silo may differ before <see cref="Deadline"/> ends a command too early: 2.5 seconds.</summary>
+    public static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(2.5);
+
     /// <summary>
     /// Gets how long the whole command may take, the wait in line included. More than zero and at most an hour; default
     /// 5 seconds.
@@ -37,4 +40,15 @@ public sealed record CommandOptions
     /// </summary>
     [Id(3)]
     public WhenOffline WhenOffline { get; init; } = WhenOffline.Send;
+
+    /// <summary>
+    /// Gets when the caller gives up, by the clock of its machine: a command that is held up on its way to the device's grain, by a network that was cut or a store that is slow,
+    /// is not sent after it. Default <see langword="null"/>: <see cref="Timeout"/> alone counts, from the moment in which the call arrives. <c>IDeviceCluster</c> sets it.
+    /// </summary>
+    /// <remarks>
+    /// Clocks are taken to agree within <see cref="ClockTolerance"/>. From a caller whose clock is further behind that of the silo no command is sent: each ends with
+    /// <see cref="DeviceTimeoutException"/> at once, which says how old it seemed to be.
+    /// </remarks>
+    [Id(4)]
+    public DateTimeOffset? Deadline { get; init; }
 }

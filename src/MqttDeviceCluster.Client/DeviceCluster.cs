@@ -21,6 +21,8 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
 
     private static readonly TimeSpan MaxPulse = TimeSpan.FromDays(1);
 
+    private static readonly CommandOptions DefaultOptions = new();
+
     public Task<CommandResult> ConfigPinsAsync(
         string deviceId, ImmutableArray<ConfigPin> pins, CommandOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -119,7 +121,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         var started = time.GetTimestamp();
         var timeout = TimeoutOf(options);
         var until = time.GetUtcNow() + timeout;
-        var left = options;
+        var left = (options ?? DefaultOptions) with { Deadline = options?.Deadline ?? until };
         while (true)
         {
             try
@@ -134,7 +136,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
                     throw;
                 }
 
-                left = (options ?? new()) with { Timeout = remaining };
+                left = left with { Timeout = remaining };
             }
         }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Streams;
 
@@ -60,14 +61,16 @@ internal sealed partial class CommandRunner(
         // Before the look at the fence: it may close right after.
         var closing = fence?.Closing ?? CancellationToken.None;
         ThrowIfFenced(started);
-        var deadline = time.GetUtcNow() + request.Options.Timeout;
-        using CancellationTokenSource timeout = new(request.Options.Timeout, time);
+        var now = time.GetUtcNow();
+        var allowed = AllowedFrom(now, request);
+        var deadline = now + allowed;
+        using CancellationTokenSource timeout = new(allowed, time);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, interrupted, cancellationToken);
 
         var id = Guid.NewGuid();
         CommandMatch match = new(id, request.Asked) { IsSent = false };
         var command = request.ToCommand(id, deadline, giveUp.Token) with { Sending = () => match.IsSent = true };
-        Attempt attempt = new(request, command, match, giveUp.Token);
+        Attempt attempt = new(request, command, match, giveUp.Token) { Limit = allowed };
         try
         {
             // After a pause nobody waits any longer for a turn that would be refused.
@@ -80,7 +83,7 @@ internal sealed partial class CommandRunner(
                 // The turn may have come in the moment the caller gave up.
                 giveUp.Token.ThrowIfCancellationRequested();
                 ThrowIfFenced(started);
-                if (waited && Left(started, request.Options.Timeout) < LeastLeftAfterLine)
+                if (waited && Left(started, allowed) < LeastLeftAfterLine)
                 {
                     throw TimedOut(started, attempt);
                 }
@@ -115,6 +118,20 @@ internal sealed partial class CommandRunner(
             attempt.MayBePublished = false;
             throw TimedOut(started, attempt);
         }
+    }
+
+    // What a command has left of its time: all of it, or less when it took long to come here.
+    private TimeSpan AllowedFrom(DateTimeOffset now, CommandRequest request)
+    {
+        var timeout = request.Options.Timeout;
+        if (request.Options.Deadline is not { } deadline || deadline - now + CommandOptions.ClockTolerance is var left && left >= timeout)
+        {
+            return timeout;
+        }
+
+        return left > TimeSpan.Zero
+            ? left
+            : throw new DeviceTimeoutException(deviceId, now - deadline + timeout, ImmutableArray.CreateRange(request.Asked, static pin => pin.Pin), published: false);
     }
 
     private void ThrowIfOffline(CommandRequest request)
@@ -267,7 +284,7 @@ internal sealed partial class CommandRunner(
         public CancellationToken GiveUp => giveUp;
 
         /// <summary>Gets or sets how long all of it may take.</summary>
-        public TimeSpan Limit { get; set; } = request.Options.Timeout;
+        public required TimeSpan Limit { get; set; }
 
         /// <summary>Gets or sets whether the command was, or may have been, given to the broker.</summary>
         public bool MayBePublished { get; set; }

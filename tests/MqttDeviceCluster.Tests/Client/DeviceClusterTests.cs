@@ -76,6 +76,19 @@ public sealed class DeviceClusterTests
         Assert.Same(result, await call);
         Assert.Equal(2, _grain.Calls);
         Assert.Equal(TimeSpan.FromMilliseconds(900), _grain.Options!.Timeout);
+        Assert.Equal(_time.GetUtcNow().AddMilliseconds(900), _grain.Options.Deadline);
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_AnyOptions_TellTheGrainWhenTheCallerGivesUp()
+    {
+        _grain.Command = Task.FromResult<CommandResult>(new("a", Guid.Empty, [], Evidence.Observed));
+        await Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, Token);
+        Assert.Equal(_time.GetUtcNow() + CommandOptions.DefaultTimeout, _grain.Options!.Deadline);
+
+        var own = _time.GetUtcNow().AddSeconds(1);
+        await Cluster().SetPinsAsync("a", [new(13, PinState.High)], new() { Deadline = own }, Token);
+        Assert.Equal(own, _grain.Options.Deadline);
     }
 
     [Fact]

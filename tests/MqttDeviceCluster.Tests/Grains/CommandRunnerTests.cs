@@ -342,6 +342,44 @@ public sealed class CommandRunnerTests
         Assert.True((await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(second))).Published);
     }
 
+    [Theory]
+    [InlineData(5, 5)]
+    [InlineData(3600, 5)]
+    [InlineData(2.5, 5)]
+    [InlineData(0, 2.5)]
+    [InlineData(-2, 0.5)]
+    public async Task RunAsync_ArrivedSoLongBeforeItsDeadline_HasWhatIsLeftOfItsTime(double secondsBefore, double left)
+    {
+        await Turns();
+        var run = Runner().RunAsync(Set(new() { Timeout = TimeSpan.FromSeconds(5), Deadline = _time.GetUtcNow().AddSeconds(secondsBefore) }), NotInterrupted, Token);
+        Assert.Equal(TestClock.Noon.AddSeconds(left), Assert.Single(_published).Deadline);
+
+        _time.Advance(TimeSpan.FromSeconds(left) - TimeSpan.FromMilliseconds(1));
+        await Task.Yield();
+        Assert.False(run.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.True((await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(run))).Published);
+    }
+
+    [Theory]
+    [InlineData(2.5)]
+    [InlineData(3600)]
+    public async Task RunAsync_ArrivedAfterItsCallerGaveUp_IsNeverPublished(double secondsAfter)
+    {
+        await Turns();
+        var runner = Runner();
+
+        var timeout = await Assert.ThrowsAsync<DeviceTimeoutException>(() => Ends(runner.RunAsync(
+            Set(new() { Timeout = TimeSpan.FromSeconds(5), Deadline = _time.GetUtcNow().AddSeconds(-secondsAfter) }), NotInterrupted, Token)));
+
+        Assert.False(timeout.Published);
+        Assert.Equal(TimeSpan.FromSeconds(5 + secondsAfter), timeout.Waited);
+        Assert.Equal([13], timeout.MissingPins);
+        Assert.Empty(_published);
+        Assert.True(runner.IsIdle);
+    }
+
     [Fact]
     public async Task RunAsync_LineFull_IsBusyAtOnceAndNothingIsPublished()
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using MqttDeviceCluster.Streams;
 using Orleans.Core.Internal;
 using Orleans.TestingHost;
 using static MqttDeviceCluster.Tests.Grains.Updates;
@@ -29,6 +30,33 @@ public sealed class DevicePersistenceTests(DeviceClusterFixture fixture)
 
         held.SetResult();
         await DeviceGrainTests.Until(() => row.Writes == 1);
+    }
+
+    [Fact]
+    public async Task Command_ItsGrainIsHeldUpByTheStore_IsNotSentOnceItsCallerHasGivenUp()
+    {
+        var id = fixture.NewAnsweringDevice();
+        var row = fixture.Storage.Of(id);
+        TaskCompletionSource reading = new(), held = new();
+        row.BeforeRead = () =>
+        {
+            reading.TrySetResult();
+            return held.Task;
+        };
+
+        // Of its five seconds and the clocks' tolerance half a second is left.
+        var gone = TimeProvider.System.GetUtcNow().AddSeconds(0.5);
+        var late = Devices.SetPinsAsync(id, [new(13, PinState.High)], new() { Deadline = gone - CommandOptions.ClockTolerance }, Token);
+        var inTime = Devices.SetPinsAsync(id, [new(14, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(45) }, Token);
+        await reading.Task.WaitAsync(TestClock.Bound, Token);
+
+        // Time is what this is about.
+        await Task.Delay(TimeSpan.FromSeconds(0.6), Token);
+        held.SetResult();
+
+        Assert.False((await Assert.ThrowsAsync<DeviceTimeoutException>(() => late)).Published);
+        await inTime.WaitAsync(TestClock.Bound, Token);
+        Assert.Equal([14], fixture.Mqtt.Device(id).Received.OfType<SetPinsCommand>().SelectMany(static command => command.Pins).Select(static pin => pin.Pin));
     }
 
     [Fact]

@@ -24,21 +24,23 @@ public sealed class FakeStorage
 
         /// <summary>Gets or sets what every write waits for, and fails with.</summary>
         public Func<Task> BeforeWrite { get; set; } = static () => Task.CompletedTask;
+
+        /// <summary>Gets or sets what every read waits for: so long the grain's activation takes.</summary>
+        public Func<Task> BeforeRead { get; set; } = static () => Task.CompletedTask;
     }
 
     private sealed class Storage(FakeStorage rows, IGrainStorageSerializer serializer) : IGrainStorage
     {
-        public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+        public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
         {
             var row = rows.Of(grainId.Key.ToString()!);
+            await row.BeforeRead();
             if (row.Data is not null)
             {
                 grainState.State = serializer.Deserialize<T>(row.Data);
                 grainState.ETag = row.ETag.ToString(System.Globalization.CultureInfo.InvariantCulture);
                 grainState.RecordExists = true;
             }
-
-            return Task.CompletedTask;
         }
 
         public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
