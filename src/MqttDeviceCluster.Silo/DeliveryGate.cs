@@ -12,12 +12,15 @@ internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembers
     /// <summary>Long enough for the provider to see it: it asks several times a second, and goes on holding for a while.</summary>
     private static readonly TimeSpan LossIsNews = TimeSpan.FromSeconds(2);
 
+    /// <summary>Longer than a healthy device's updates can fail because silos are lost, and a silo that crashes again and again does not keep poison alive for ever.</summary>
+    internal static readonly TimeSpan MaxHoldForLosses = TimeSpan.FromMinutes(5);
+
     private readonly Lock _lock = new();
     private readonly HashSet<SiloAddress> _lost = [];
     private MembershipVersion? _seen;
     private long _lostAt;
 
-    public bool HoldFailures => (storage?.IsFailing ?? false) || HasLostASilo();
+    public TimeSpan HoldFailuresFor => storage?.IsFailing == true ? TimeSpan.MaxValue : HasLostASilo() ? MaxHoldForLosses : TimeSpan.Zero;
 
     private bool HasLostASilo()
     {

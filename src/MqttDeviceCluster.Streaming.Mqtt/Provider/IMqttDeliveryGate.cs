@@ -7,9 +7,13 @@ namespace MqttDeviceCluster.Streaming.Mqtt;
 public interface IMqttDeliveryGate
 {
     /// <summary>
-    /// Gets whether failed messages are to be kept and delivered again, because what they need fails for all of them: a store, say, or a silo that was lost with its grains. While it is
-    /// <see langword="true"/>, and for three times <see cref="MqttStreamOptions.MaxDeliveryTime"/> (28 s at most) afterwards, no message is dead-lettered because its delivery failed, and
-    /// nothing that failed is acknowledged. Called often: it must be cheap and thread-safe.
+    /// Gets for how long failed messages are to be kept and delivered again, because what they need fails for all of them: <see cref="TimeSpan.MaxValue"/> for as long as it says so,
+    /// while a store fails, say; a bound when only some may be concerned, when a silo was lost with its grains, say, since one that is lost again and again would keep poison alive
+    /// for ever; <see cref="TimeSpan.Zero"/> when nothing is known to fail.
     /// </summary>
-    bool HoldFailures { get; }
+    /// <remarks>
+    /// While it is more than zero, and for three times <see cref="MqttStreamOptions.MaxDeliveryTime"/> (28 s at most) afterwards, no message is dead-lettered because its delivery
+    /// failed, and nothing that failed is acknowledged, unless deliveries to its consumer have done nothing but fail for that long. Called often: it must be cheap and thread-safe.
+    /// </remarks>
+    TimeSpan HoldFailuresFor { get; }
 }

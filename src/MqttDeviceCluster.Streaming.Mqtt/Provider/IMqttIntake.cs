@@ -7,8 +7,8 @@ internal interface IMqttIntake
 
     TimeProvider TimeProvider { get; }
 
-    /// <summary>Gets whether failed messages are to be delivered again rather than given up.</summary>
-    bool HoldFailures { get; }
+    /// <summary>Gets for how long a consumer may do nothing but fail and its messages are delivered again rather than given up; zero when failures are not held.</summary>
+    TimeSpan HoldFailuresFor { get; }
 
     /// <summary>Returns whether the broker will send <paramref name="message"/> again, so that this copy is not to be delivered.</summary>
     bool IsObsolete(MqttStreamMessage message);

@@ -36,6 +36,9 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
     /// <summary>Gets when the current batch was handed out.</summary>
     public long DeliveringSince { get; private set; }
 
+    /// <summary>Gets whether a failure of this consumer is to be delivered again.</summary>
+    public bool HoldsFailures => _cache.HoldsFailures(_buffer);
+
     public IBatchContainer? GetCurrent(out Exception? exception)
     {
         exception = null;
@@ -104,7 +107,8 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
 
     private void OnFailure()
     {
-        if (_cache.HoldFailures)
+        _buffer.NoteFailure(DeliveringSince);
+        if (HoldsFailures)
         {
             // The same again: what it needs fails for everyone, so nothing is given up and nothing acknowledged. But what the broker sends again, perhaps to
             // another silo, is left out.

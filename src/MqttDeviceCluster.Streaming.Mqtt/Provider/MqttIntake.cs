@@ -13,6 +13,9 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 {
     private static readonly TimeSpan HandOverDrain = TimeSpan.FromSeconds(1);
 
+    /// <summary>A silo that is paused again and again does not keep poison alive for ever.</summary>
+    private static readonly TimeSpan MaxHoldForPauses = TimeSpan.FromMinutes(5);
+
     private readonly int _connection;
     private readonly MqttIncomingRoute[] _routes;
     private readonly IMqttConnectionFactory _connections;
@@ -31,7 +34,7 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     private readonly TimeSpan _holdAfter;
     private ITimer? _gateTimer;
     private long _sequence;
-    private long _held;
+    private Held? _held;
     private long _firstEpochOfSession;
     private long _firstLiveEpoch;
     private long _lastFencedEpoch;
@@ -77,11 +80,17 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
     public MqttStreamQueue[] Queues { get; }
 
     /// <summary>
-    /// Gets whether failures are held: while the gate says so, and for as long afterwards as a delivery may have begun before. Else a message that failed with
+    /// Gets for how long failures are held: while the gate says so, and for as long afterwards as a delivery may have begun before. Else a message that failed with
     /// the store would be given up for it in the moment in which the store is back.
     /// </summary>
-    public bool HoldFailures => LookAtGate()
-        || (Volatile.Read(ref _held) is var held and not 0 && _timeProvider.GetElapsedTime(held) < _holdAfter);
+    public TimeSpan HoldFailuresFor
+    {
+        get
+        {
+            LookAtGate();
+            return Volatile.Read(ref _held) is { } held && _timeProvider.GetElapsedTime(held.At) < _holdAfter ? held.For : TimeSpan.Zero;
+        }
+    }
 
     public IMqttSession? Session => Volatile.Read(ref _session);
 
@@ -293,16 +302,20 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
         }
     }
 
-    private bool LookAtGate()
+    private void LookAtGate()
     {
-        // A pause fails deliveries as well, and is no fault of theirs.
-        if (_gate?.HoldFailures != true && _fence?.WhyClosed(_timeProvider.GetTimestamp()) is null)
+        var hold = _gate?.HoldFailuresFor ?? TimeSpan.Zero;
+        if (hold < MaxHoldForPauses && _fence?.WhyClosed(_timeProvider.GetTimestamp()) is not null)
         {
-            return false;
+            // A pause fails deliveries as well, and is no fault of theirs.
+            hold = MaxHoldForPauses;
         }
 
-        Volatile.Write(ref _held, _timeProvider.GetTimestamp());
-        return true;
+        // What failed with the store is not judged by the shorter measure of a loss that comes right after.
+        if (hold > TimeSpan.Zero && (Volatile.Read(ref _held) is not { } held || held.For <= hold || _timeProvider.GetElapsedTime(held.At) >= _holdAfter))
+        {
+            Volatile.Write(ref _held, new(_timeProvider.GetTimestamp(), hold));
+        }
     }
 
     private bool End(MqttStreamMessage message, MqttDelivery delivery)
@@ -380,4 +393,8 @@ internal sealed partial class MqttIntake : IMqttIntake, IMqttDeliverySink
 
     [LoggerMessage(LogLevel.Debug, "Dropped a QoS 0 message: {Limit} are waiting already.")]
     private partial void LogDropped(int limit);
+
+    /// <param name="At">When failures were last seen to be held.</param>
+    /// <param name="For">For how long a consumer's are.</param>
+    private sealed record Held(long At, TimeSpan For);
 }

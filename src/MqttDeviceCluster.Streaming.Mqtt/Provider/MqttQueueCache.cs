@@ -18,8 +18,6 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
 
     public int MaxBatchSize => intake.Options.MaxBatchSize;
 
-    public bool HoldFailures => intake.HoldFailures;
-
     public int GetMaxAddCount()
     {
         // The agent asks before each read, and every 2 ms while a stream is being registered. A stream under registration has a cursor of the agent's own, so one
@@ -92,6 +90,10 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     /// <summary>Returns whether a message that keeps failing since then has time left. The agent gives up much earlier, and is given it again.</summary>
     public bool MayTryAgain(long since) => intake.TimeProvider.GetElapsedTime(since) < intake.Options.MaxDeliveryTime;
 
+    /// <summary>Returns whether what failed is to be delivered again, however long it has been failing: what it needs is known to fail for others too.</summary>
+    public bool HoldsFailures(MqttStreamBuffer buffer) => intake.HoldFailuresFor is var hold && hold > TimeSpan.Zero
+        && (buffer.FailingSince is not { } since || intake.TimeProvider.GetElapsedTime(since) < hold);
+
     /// <summary>Acknowledges and forgets the messages that all cursors have passed.</summary>
     public void ReleaseFinished(MqttStreamBuffer buffer)
     {
@@ -136,7 +138,7 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     {
         while (_delivering.First is { } oldest
             && intake.TimeProvider.GetElapsedTime(oldest.Value.DeliveringSince) >= intake.Options.MaxAnswerTime
-            && !HoldFailures)
+            && !oldest.Value.HoldsFailures)
         {
             _delivering.Remove(oldest);
             oldest.Value.GiveUp();
@@ -149,7 +151,7 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     /// </summary>
     public void GiveUpUndelivered(MqttStreamBuffer buffer)
     {
-        if (HoldFailures)
+        if (HoldsFailures(buffer))
         {
             return;
         }

@@ -133,8 +133,15 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
         return message;
     }
 
-    public void RecordSuccess() => _failuresInARow = 0;
+    /// <summary>Gets since when deliveries have done nothing but fail: when the first of them began; <see langword="null"/> after a success.</summary>
+    public long? FailingSince { get; private set; }
 
+    public void RecordSuccess() => (_failuresInARow, FailingSince) = (0, null);
+
+    /// <summary>A delivery that began at <paramref name="since"/> failed; perhaps it is delivered again.</summary>
+    public void NoteFailure(long since) => FailingSince ??= since;
+
+    /// <summary>A message was given up.</summary>
     public void RecordFailure() => _failuresInARow++;
 
     /// <summary>The consumer does not even fail: it does not answer.</summary>

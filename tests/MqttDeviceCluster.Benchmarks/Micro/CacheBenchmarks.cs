@@ -43,7 +43,7 @@ public class CacheBenchmarks
 
         public TimeProvider TimeProvider => TimeProvider.System;
 
-        public bool HoldFailures => false;
+        public TimeSpan HoldFailuresFor => TimeSpan.Zero;
 
         public bool IsObsolete(MqttStreamMessage message) => false;
 

@@ -14,37 +14,37 @@ public sealed class DeliveryGateTests
     private readonly Members _members = new();
 
     [Fact]
-    public void HoldFailures_SiloIsLost_IsHeldForAMomentEachTime()
+    public void HoldFailuresFor_SiloIsLost_IsHeldForAMomentEachTime()
     {
         DeliveryGate gate = new(storage: null, _members, _time);
         _members.Set(1, (One, SiloStatus.Active), (Two, SiloStatus.Active));
-        Assert.False(gate.HoldFailures);
+        Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
 
         _time.Advance(TimeSpan.FromMinutes(1));
         _members.Set(2, (One, SiloStatus.Active), (Two, SiloStatus.Dead));
-        Assert.True(gate.HoldFailures);
+        Assert.Equal(DeliveryGate.MaxHoldForLosses, gate.HoldFailuresFor);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.True(gate.HoldFailures);
+        Assert.Equal(DeliveryGate.MaxHoldForLosses, gate.HoldFailuresFor);
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.False(gate.HoldFailures);
+        Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
 
         // What is known is no news, whatever else changes.
         _members.Set(3, (One, SiloStatus.ShuttingDown), (Two, SiloStatus.Dead));
-        Assert.False(gate.HoldFailures);
+        Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
         _members.Set(4, (One, SiloStatus.Dead), (Two, SiloStatus.Dead));
-        Assert.True(gate.HoldFailures);
+        Assert.Equal(DeliveryGate.MaxHoldForLosses, gate.HoldFailuresFor);
     }
 
     [Fact]
-    public void HoldFailures_StoreFails_IsHeldUntilItDoesNot()
+    public void HoldFailuresFor_StoreFails_IsHeldUntilItDoesNot()
     {
         Store store = new();
         DeliveryGate gate = new(store, _members, _time);
-        Assert.False(gate.HoldFailures);
+        Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
         store.IsFailing = true;
-        Assert.True(gate.HoldFailures);
+        Assert.Equal(TimeSpan.MaxValue, gate.HoldFailuresFor);
         store.IsFailing = false;
-        Assert.False(gate.HoldFailures);
+        Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
     }
 
     private sealed class Store : IGrainStorageStatus

@@ -261,7 +261,7 @@ public sealed class MqttQueueCacheTests
 
         Assert.False(cursor.MoveNext());
         _intake.DeadLetters.Clear();
-        _intake.HoldFailures = true;
+        _intake.HoldFailuresFor = TimeSpan.MaxValue;
 
         Add("a", 3, 4);
 
@@ -311,7 +311,7 @@ public sealed class MqttQueueCacheTests
     {
         Add("a", 1);
         Cursor("a").MoveNext();
-        _intake.HoldFailures = true;
+        _intake.HoldFailuresFor = TimeSpan.MaxValue;
 
         _intake.Time.Advance(TimeSpan.FromHours(1));
         _cache.GetMaxAddCount();
@@ -325,7 +325,7 @@ public sealed class MqttQueueCacheTests
         Add("a", 1, 2);
         var cursor = Cursor("a");
         cursor.MoveNext();
-        _intake.HoldFailures = true;
+        _intake.HoldFailuresFor = TimeSpan.MaxValue;
         _intake.Obsolete.UnionWith([1, 2]);
 
         cursor.RecordDeliveryFailure();
@@ -356,7 +356,7 @@ public sealed class MqttQueueCacheTests
         Add("a", 1, 2);
         var cursor = Cursor("a");
         cursor.MoveNext();
-        _intake.HoldFailures = true;
+        _intake.HoldFailuresFor = TimeSpan.MaxValue;
 
         cursor.RecordDeliveryFailure();
         Assert.True(cursor.MoveNext());
@@ -364,9 +364,48 @@ public sealed class MqttQueueCacheTests
         Assert.Equal([1, 2], Events(cursor));
         Assert.Empty(_intake.DeadLetters);
         Assert.Empty(_intake.Finished);
-        _intake.HoldFailures = false;
+        _intake.HoldFailuresFor = TimeSpan.Zero;
         Assert.False(cursor.MoveNext());
         Assert.Equal([1, 2], _intake.Finished);
+    }
+
+    [Fact]
+    public void RecordDeliveryFailure_WhileFailuresAreHeldForABound_GivesUpOnlyWhatHasFailedForThatLong()
+    {
+        var bound = _intake.HoldFailuresFor = TimeSpan.FromMinutes(5);
+        _intake.Options.MaxBatchSize = 1;
+        Add("poison", 1, 2, 3);
+        Add("healthy", 4);
+        var (poison, healthy) = (Cursor("poison"), Cursor("healthy"));
+        poison.MoveNext();
+        _intake.Time.Advance(bound - TimeSpan.FromTicks(1));
+        poison.RecordDeliveryFailure();
+        Assert.True(poison.MoveNext());
+        Assert.Equal([1], Events(poison));
+        Assert.Empty(_intake.DeadLetters);
+
+        // It has done nothing but fail for so long: it is poison, and soon the device is known to fail.
+        healthy.MoveNext();
+        _intake.Time.Advance(TimeSpan.FromTicks(1));
+        poison.RecordDeliveryFailure();
+        Assert.True(poison.MoveNext());
+        Assert.Equal([(1, MqttRefusal.DeliveryFailed)], _intake.DeadLetters);
+        FailForGood(poison);
+        poison.MoveNext();
+        Assert.Equal([(1, MqttRefusal.DeliveryFailed), (2, MqttRefusal.DeliveryFailed), (3, MqttRefusal.ConsumerFailing)], _intake.DeadLetters);
+
+        // Another device's failures are held all the same, and its own after a success.
+        FailForGood(healthy);
+        Assert.True(healthy.MoveNext());
+        Assert.Equal([4], Events(healthy));
+        Assert.Equal([3], Events(poison));
+        poison.MoveNext();
+        Add("poison", 5);
+        poison.MoveNext();
+        FailForGood(poison);
+        Assert.True(poison.MoveNext());
+        Assert.Equal([5], Events(poison));
+        Assert.Equal(3, _intake.DeadLetters.Count);
     }
 
     [Fact]
@@ -457,7 +496,7 @@ public sealed class MqttQueueCacheTests
 
         public TimeProvider TimeProvider => Time;
 
-        public bool HoldFailures { get; set; }
+        public TimeSpan HoldFailuresFor { get; set; }
 
         public List<int> Finished { get; } = [];
 

@@ -58,6 +58,8 @@ public class ProviderFixture : IAsyncLifetime
             get => _holdFailures;
             set => _holdFailures = value;
         }
+
+        public TimeSpan HoldFailuresFor => HoldFailures ? TimeSpan.MaxValue : TimeSpan.Zero;
     }
 
     internal sealed class ReadingCodec : IMqttEventDecoder<Reading>, IMqttEventEncoder<Reading>
