@@ -3,7 +3,6 @@ using System.Diagnostics;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>The broker dies or hangs under load.</summary>
-[Collection(FaultsCollection.Name)]
 public sealed class BrokerFaultTests(ITestOutputHelper output)
 {
     [Fact]

@@ -5,7 +5,7 @@ using MqttDeviceCluster.IntegrationTests.Infrastructure;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>Far more updates at once than a silo stores in the time: they wait at the broker, and the silo's memory stays as it is.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class BurstTests(ITestOutputHelper output)
 {
     private const int Devices = 500;

@@ -7,7 +7,7 @@ using MqttDeviceCluster.Streams;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>What cannot be read: every kind of it, in numbers, among updates that can.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class MalformedTests(ITestOutputHelper output)
 {
     private const int Malformed = 100_000;

@@ -8,7 +8,7 @@ using MqttDeviceCluster.Streams;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>Bad devices among many good ones, over the silo as it ships, a real broker and a real store.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(AloneCollection.Name)]
 public sealed class PoisonTests(ITestOutputHelper output)
 {
     private const int Healthy = 1000;

@@ -20,7 +20,7 @@ internal sealed class SiloNetwork : IAsyncDisposable
     private string Cable => $"{_name}o";
 
     /// <summary>Gets the command that runs another one inside.</summary>
-    public IReadOnlyList<string> Launcher => ["ip", "netns", "exec", _name];
+    public IReadOnlyList<string> Launcher => ["nsenter", $"--net=/var/run/netns/{_name}"];
 
     public static async Task<SiloNetwork> CreateAsync()
     {
