@@ -23,6 +23,8 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
 
     private static readonly CommandOptions DefaultOptions = new();
 
+    private volatile DeviceGrainKind? _kind;
+
     public Task<CommandResult> ConfigPinsAsync(
         string deviceId, ImmutableArray<ConfigPin> pins, CommandOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -83,7 +85,19 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     private IDeviceGrain Device(string deviceId)
     {
         DeviceId.ThrowIfInvalid(deviceId, nameof(deviceId));
-        return grains.GetGrain<IDeviceGrain>(deviceId);
+        if (_kind is { } kind)
+        {
+            return (IDeviceGrain)grains.GetGrain(GrainId.Create(kind.GrainType, IdSpan.Create(deviceId)), kind.InterfaceType);
+        }
+
+        // Orleans reads the interface's attributes at every such call: more work than anything else on this side.
+        var device = grains.GetGrain<IDeviceGrain>(deviceId);
+        if (device is GrainReference reference)
+        {
+            _kind = new(reference.GrainId.Type, reference.InterfaceType);
+        }
+
+        return device;
     }
 
     // To ask again is harmless: another silo answers.
@@ -193,4 +207,6 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             throw new ArgumentException($"No {paramName} were named.", paramName);
         }
     }
+
+    private sealed record DeviceGrainKind(GrainType GrainType, GrainInterfaceType InterfaceType);
 }

@@ -6,6 +6,8 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 internal sealed class MqttQueueReceiver(MqttIntake intake, MqttStreamQueue queue, MqttQueueCache? cache) : IQueueAdapterReceiver
 {
     private readonly TimeSpan _lookAfter = TimeSpan.FromMilliseconds(Math.Min(1000, intake.Options.MaxDeliveryTime.TotalMilliseconds / 4));
+    private readonly Action _onNudged = () => cache?.GiveUpOverdue();
+    private ITimer? _nudge;
     private int _generation;
 
     public Task Initialize(TimeSpan timeout) => Initialize(timeout, CancellationToken.None);
@@ -14,26 +16,18 @@ internal sealed class MqttQueueReceiver(MqttIntake intake, MqttStreamQueue queue
     {
         // Returns at once: a silo starts without a broker.
         _generation = intake.Attach();
+
+        // Nothing may come for long, and a consumer may hang meanwhile. One timer for all reads: they are many.
+        _nudge = intake.TimeProvider.CreateTimer(static receiver => ((MqttQueueReceiver)receiver!).Nudge(), this, _lookAfter, _lookAfter);
         return Task.CompletedTask;
     }
 
     [Obsolete("The agent calls the overload with a token; without one this would wait for ever.")]
     public Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount) => GetQueueMessagesAsync(maxCount, CancellationToken.None);
 
-    public async Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken)
-    {
-        var read = queue.ReadAsync(cancellationToken);
-        while (!read.IsCompleted && cache is { HasDeliveries: true })
-        {
-            // Nothing may come for long, and a consumer may hang meanwhile. The cache lives on the agent's scheduler, which is where this continues.
-            // The token ends the read; here it would only turn this into a busy loop until that is through.
-            await ((Task)read).WaitAsync(_lookAfter, intake.TimeProvider, CancellationToken.None)
-                .ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
-            cache.GiveUpOverdue();
-        }
-
-        return await read;
-    }
+    public Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken) =>
+        // It continues on the agent's scheduler, which is where the cache lives.
+        queue.ReadAsync(_onNudged, cancellationToken);
 
     [Obsolete("Not used: the cache says when a message is finished.")]
     public Task MessagesDeliveredAsync(IList<IBatchContainer> messages) => Task.CompletedTask;
@@ -44,9 +38,19 @@ internal sealed class MqttQueueReceiver(MqttIntake intake, MqttStreamQueue queue
 
     public async Task Shutdown(TimeSpan timeout, CancellationToken cancellationToken)
     {
+        _nudge?.Dispose();
+
         // What is not finished is left behind: the broker sends it again, to whoever has the queue next.
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         bound.CancelAfter(timeout);
         await intake.DetachAsync(_generation, bound.Token);
+    }
+
+    private void Nudge()
+    {
+        if (cache is { HasDeliveries: true })
+        {
+            queue.Nudge();
+        }
     }
 }

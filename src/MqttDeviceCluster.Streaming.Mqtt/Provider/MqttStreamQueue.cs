@@ -46,10 +46,24 @@ internal sealed class MqttStreamQueue(Func<MqttStreamMessage, bool> isObsolete)
         }
     }
 
-    /// <summary>Waits for messages and returns all there are. Returns an empty list only when cancelled; never throws.</summary>
-    public async Task<IList<IBatchContainer>> ReadAsync(CancellationToken cancellationToken)
+    /// <summary>Lets a read that waits call its <c>onNudged</c>.</summary>
+    public void Nudge()
     {
-        while (!cancellationToken.IsCancellationRequested)
+        TaskCompletionSource? reader;
+        lock (_lock)
+        {
+            (reader, _reader) = (_reader, null);
+        }
+
+        reader?.TrySetResult();
+    }
+
+    /// <summary>Waits for messages and returns all there are. Returns an empty list only when cancelled; never throws.</summary>
+    /// <param name="onNudged">Called while it waits, in the context of the caller, after each <see cref="Nudge"/>. Must not throw.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<IList<IBatchContainer>> ReadAsync(Action? onNudged, CancellationToken cancellationToken)
+    {
+        for (var woken = false; !cancellationToken.IsCancellationRequested; woken = true)
         {
             TaskCompletionSource reader;
             lock (_lock)
@@ -60,6 +74,12 @@ internal sealed class MqttStreamQueue(Func<MqttStreamMessage, bool> isObsolete)
                 }
 
                 _reader = reader = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+
+            if (woken)
+            {
+                // Not for a message: for the look at what is under way.
+                onNudged?.Invoke();
             }
 
             using (cancellationToken.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), reader))

@@ -14,6 +14,9 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     // mosquitto sends one more than it may.
     private const int Tolerance = 16;
 
+    // Up to so many messages are acknowledged by whoever finishes them.
+    private const int InlineLimit = 2;
+
     private readonly MqttStreamOptions _options;
     private readonly IReadOnlyList<MqttFilter> _filters;
     private readonly IMqttDeliverySink _sink;
@@ -120,8 +123,8 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
             link.Acknowledge(packetIds[i]);
         }
 
-        // Not on the thread of whoever finished: others finish meanwhile, and their PUBACKs share the write.
-        link.Kick(inline: false);
+        // Not on the thread of whoever finished, unless it is alone: others finish meanwhile, and their PUBACKs share the write.
+        link.Kick(inline: _ledger!.Unacknowledged <= InlineLimit);
         Metrics.MessagesAcknowledged(packetIds.Count);
     }
 
