@@ -208,19 +208,21 @@ internal sealed partial class CommandRunner(
     /// echoed the command, which proves as much.
     /// </summary>
     /// <remarks>
-    /// A confirmation by content does not cut the publish short: while the command still waits to be sent, an update that happens to
-    /// match is not its answer.
+    /// <para>A confirmation by content does not cut the publish short: while the command still waits to be sent, an update that happens to
+    /// match is not its answer.</para>
+    /// <para>The broker's answer alone wakes nobody, when there is nothing to do but to wait for the device: it comes in the very moment in which the command is on
+    /// its way there.</para>
     /// </remarks>
     private async Task<bool> PublishAsync(Attempt attempt, Task confirmed)
     {
         attempt.MayBePublished = true;
-        var publishing = StartPublishAsync(attempt.Command);
+        var publishing = StartPublish(attempt.Command);
         try
         {
             if (!publishing.IsCompleted)
             {
-                var first = await Task.WhenAny(publishing, confirmed).WaitAsync(attempt.GiveUp);
-                if (first != publishing && attempt.Match.Evidence == Evidence.Echoed)
+                await Task.WhenAny(attempt.WaitsOnlyForDevice ? FailureOf(publishing, attempt.Match) : publishing, confirmed).WaitAsync(attempt.GiveUp);
+                if (!publishing.IsCompleted && attempt.Match.Evidence == Evidence.Echoed)
                 {
                     return true;
                 }
@@ -256,7 +258,41 @@ internal sealed partial class CommandRunner(
     }
 
     // A publish that throws at once must end in the same place as one that fails later.
-    private async Task StartPublishAsync(DeviceCommand command) => await publish(command);
+    private Task StartPublish(DeviceCommand command)
+    {
+        try
+        {
+            return publish(command);
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
+    }
+
+    // Ends when the publish fails, and only then.
+    private static Task FailureOf(Task publishing, CommandMatch match)
+    {
+        TaskCompletionSource failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = publishing.ContinueWith(
+            static (task, state) =>
+            {
+                var (failed, match) = ((TaskCompletionSource, CommandMatch))state!;
+                if (task.IsCompletedSuccessfully)
+                {
+                    match.IsSent = true;
+                }
+                else
+                {
+                    failed.SetResult();
+                }
+            },
+            (failed, match),
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        return failed.Task;
+    }
 
     private async Task<bool> WasNeverSentAsync(Task publishing)
     {
@@ -285,6 +321,9 @@ internal sealed partial class CommandRunner(
 
         /// <summary>Gets or sets how long all of it may take.</summary>
         public required TimeSpan Limit { get; set; }
+
+        /// <summary>Gets whether a publish that succeeds leaves nothing to do but to wait for the device.</summary>
+        public bool WaitsOnlyForDevice => request.Options.Confirm && request.ExtraWait == TimeSpan.Zero;
 
         /// <summary>Gets or sets whether the command was, or may have been, given to the broker.</summary>
         public bool MayBePublished { get; set; }

@@ -47,7 +47,7 @@ internal sealed class MqttQueueAdapter(
     private static async Task PublishAsync<T>(IMqttPublisher publisher, MqttOutgoingRoute route, string topic, string key, T value)
     {
         var message = route.Encode(key, value);
-        var result = await publisher.PublishAsync(topic, message);
+        var result = await publisher.PublishAsync(topic, message).ConfigureAwait(false);
         if (route.ToException(key, value, result) is { } exception)
         {
             throw exception;

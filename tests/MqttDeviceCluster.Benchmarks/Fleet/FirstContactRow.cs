@@ -20,7 +20,7 @@ internal static class FirstContactRow
 
         var probes = 0L;
         var introducing = side.Turns.IntroduceAsync(side.Service, options.Devices, others: () => Volatile.Read(ref probes));
-        await ProbeAsync(side, options.Devices, introducing, loaded, () => Interlocked.Increment(ref probes));
+        var timedOut = await ProbeAsync(side, options.Devices, introducing, loaded, () => Interlocked.Increment(ref probes));
         var elapsed = await introducing;
 
         var (before, during) = (Percentile(quiet, 0.99), Percentile(loaded, 0.99));
@@ -33,13 +33,17 @@ internal static class FirstContactRow
             ["warm p99 ms meanwhile"] = during,
             ["p99 ratio"] = during / before,
             ["commands meanwhile"] = loaded.Count,
+            ["timed out"] = timedOut,
         });
     }
 
-    private static async Task ProbeAsync(Side side, int firstWarm, Task until, List<double>? into, Action? ended = null)
+    // Returns how many timed out.
+    private static async Task<int> ProbeAsync(Side side, int firstWarm, Task until, List<double>? into, Action? ended = null)
     {
         Lock gate = new();
+        var failures = 0;
         await Task.WhenAll(Enumerable.Range(0, Callers).Select(CallAsync));
+        return failures;
 
         async Task CallAsync(int caller)
         {
@@ -53,12 +57,23 @@ internal static class FirstContactRow
                 }
 
                 var started = Stopwatch.GetTimestamp();
-                await side.Service.SetAsync(firstWarm + (i % Warm), high);
+                var failed = false;
+                try
+                {
+                    await side.Service.SetAsync(firstWarm + (i % Warm), high);
+                    ended?.Invoke();
+                }
+                catch (DeviceTimeoutException)
+                {
+                    // It counts with the time that it took. Its update may still come: one more or less does not matter among so many.
+                    failed = true;
+                }
+
                 var elapsed = Stopwatch.GetElapsedTime(started);
-                ended?.Invoke();
                 lock (gate)
                 {
                     into?.Add(elapsed.TotalMilliseconds);
+                    failures += failed ? 1 : 0;
                 }
 
                 await Task.Delay(Pause);
