@@ -99,12 +99,13 @@ public sealed class OtlpExportTests
     [Fact]
     public async Task Silo_CollectorIsAway_GoesOnAndSaysNothing()
     {
+        var port = FreePorts.Next();
         await using var silo = await SiloProcess.StartAsync(new()
         {
             Arguments = ["--Simulate=1"],
             Environment = new Dictionary<string, string>
             {
-                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{FreePorts.Next()}",
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{port}",
                 ["OTEL_BSP_SCHEDULE_DELAY"] = "50",
                 ["OTEL_BLRP_SCHEDULE_DELAY"] = "50",
                 ["OTEL_METRIC_EXPORT_INTERVAL"] = "50",
@@ -114,7 +115,7 @@ public sealed class OtlpExportTests
         silo.Terminate();
         Assert.Equal(0, await silo.WaitForExitAsync());
 
-        AssertSilent(silo);
+        AssertSilent(silo, port);
     }
 
     [Fact]
@@ -126,12 +127,14 @@ public sealed class OtlpExportTests
         Assert.Equal("error: OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http://collector.example:4317 or :4318.", silo.Error.TrimEnd());
     }
 
-    private static void AssertSilent(SiloProcess silo)
+    private static void AssertSilent(SiloProcess silo, int? port = null)
     {
-        Assert.DoesNotContain("warn", silo.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("FAIL", silo.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("otlp", silo.Output, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain("telemetry", silo.Output, StringComparison.OrdinalIgnoreCase);
+        // Nothing at all would be asked too much: on a machine that is busy Orleans warns of that.
+        foreach (var word in (string[])["otlp", "telemetry", "export", "collector", .. port is null ? [] : new[] { $":{port}" }])
+        {
+            Assert.DoesNotContain(word, silo.Output, StringComparison.OrdinalIgnoreCase);
+        }
+
         Assert.Equal("", silo.Error);
     }
 
