@@ -39,6 +39,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     private readonly CommandRunner _commands;
     private readonly CancellationTokenSource _deactivating = new();
     private readonly RecentDeliveries _deliveries = new();
+    private readonly DeliverySpans? _spans;
 
     // The version of the state, counted up with every change that must be stored, and the highest one that is.
     private long _version;
@@ -55,7 +56,8 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         DeviceFleet fleet,
         TimeProvider time,
         ILogger<DeviceGrain> logger,
-        IDeviceFence? fence = null)
+        IDeviceFence? fence = null,
+        IDeviceTracer? tracer = null)
     {
         _state = state;
         _options = options.Value;
@@ -70,6 +72,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             ? quarter
             : _options.LastSeenWriteInterval;
         _news = new(_deviceId, fleet.Hub, time);
+        _spans = tracer is null ? null : new(tracer, _deviceId);
         _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), fence, time, metrics, logger);
     }
 
@@ -165,21 +168,16 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     }
 
     private Task<CommandResult> RunAsync(string kind, Func<CommandRequest> toRequest, CancellationToken cancellationToken) =>
-        _metrics.MeasureAsync(
+        CommandSpan.FollowAsync(kind, _deviceId, _metrics.MeasureAsync(
             kind,
-            static result => result.Evidence switch
-            {
-                Evidence.Published => "published",
-                Evidence.Observed => "observed",
-                _ => "echoed",
-            },
+            static result => DeviceMetrics.OutcomeOf(result.Evidence),
             async () =>
             {
                 DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
                 var request = toRequest();
                 using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, _deactivating.Token);
                 return await _commands.RunAsync(request, interrupted.Token, cancellationToken);
-            });
+            }));
 
     private async Task<ImmutableArray<PinUpdate>> WaitAsync(
         ImmutableArray<PinFilter> filters, WaitOptions options, CancellationToken cancellationToken)
@@ -239,7 +237,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         if (_deliveries.IsRepeated(delivery))
         {
             // It was applied, and its call failed later: only its write may be missing.
-            return _storedVersion < _version ? StoreAsync() : Task.CompletedTask;
+            return _storedVersion < _version ? StoreAppliedAsync() : Task.CompletedTask;
         }
 
         foreach (var item in items)
@@ -265,13 +263,16 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         // Also for updates that changed nothing: an earlier one may have failed to be stored, and this may be its redelivery.
         if (_storedVersion >= _version)
         {
+            _spans?.End();
             return Task.CompletedTask;
         }
 
         // The next activation must know it as well: a silo that stops may store it and not live to say so.
         Assume(_state.State with { Delivery = delivery });
-        return StoreAsync();
+        return StoreAppliedAsync();
     }
+
+    private Task StoreAppliedAsync() => _spans is null ? StoreAsync() : _spans.StoreAsync(StoreAsync);
 
     private void Apply(DeviceStatus status)
     {
@@ -293,6 +294,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
         _metrics.Applied(changed);
         _news.Note(status, before, after, default, _version);
+        _spans?.Begin(status, null);
     }
 
     /// <summary>Applies an update to the state and shows it to those who wait. Never awaits: deliveries may overlap.</summary>
@@ -321,10 +323,14 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
         _metrics.Applied(applied.Changed);
         _news.Note(update, before, applied.State, applied.Observed, _version);
+        var traced = _spans is null ? null : _commands.Traced;
+        var evidence = traced?.EvidenceSeen;
         if (!update.Retained)
         {
             _waiters.Observe(applied.Observed);
         }
+
+        _spans?.Begin(update, traced?.EvidenceSeen > evidence ? traced : null);
     }
 
     private bool IsLastSeenDue(DateTimeOffset? lastSeen) =>

@@ -88,7 +88,7 @@ internal sealed partial class RetainedCommandCheck(
         }
     }
 
-    private static string FilterOf(string template) => template.Replace("{key}", "+", StringComparison.Ordinal);
+    private static string FilterOf(string template) => template.Replace("{id}", "+", StringComparison.Ordinal);
 
     [LoggerMessage(LogLevel.Information, "There are no retained messages on the command topics of {Broker}.")]
     private partial void LogNone(string broker);

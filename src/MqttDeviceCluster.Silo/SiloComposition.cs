@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.EmbeddedBroker;
 using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Silo.Health;
@@ -27,6 +28,7 @@ internal static class SiloComposition
         services.AddSingleton(settings);
         services.TryAddSingleton(TimeProvider.System);
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(75));
+        services.AddTelemetry(settings.Telemetry);
         services.AddSiloHealth();
         if (settings.EmbedsBroker)
         {
@@ -126,6 +128,7 @@ internal static class SiloComposition
                 services.GetRequiredService<IClusterMembershipService>(),
                 services.GetRequiredService<TimeProvider>()));
         AddPauseFence(silo.Services);
+        silo.AddTracing(settings.Telemetry);
         silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();
         silo.Services.AddSingleton<IDeviceIntake, BrokerIntake>();

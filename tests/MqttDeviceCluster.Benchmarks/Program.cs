@@ -8,6 +8,7 @@ using MqttDeviceCluster.Benchmarks.Micro;
 return await new RootCommand("Measures MqttDeviceCluster: the service beside the floor it stands on, and its parts.")
 {
     CompareCommand.Create(),
+    TracingCommand.Create(),
     FleetCommand.Create(),
     MicroCommand.Create(),
     DeviceCommand.Create(),

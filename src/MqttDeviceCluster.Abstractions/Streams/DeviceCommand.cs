@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 
 namespace MqttDeviceCluster.Streams;
 
@@ -37,6 +38,14 @@ public abstract record DeviceCommand(
     /// <remarks>It stays in the process that publishes and is never serialized: elsewhere it is <see langword="null"/>.</remarks>
     [field: NonSerialized]
     public Action? Sending { get; init; }
+
+    /// <summary>
+    /// Gets what to call with the span under which the command is published, before it is sent, when there is such a span: the update that confirms the command belongs to its
+    /// trace. Returns at once and does not throw.
+    /// </summary>
+    /// <remarks>It stays in the process that publishes and is never serialized: elsewhere it is <see langword="null"/>.</remarks>
+    [field: NonSerialized]
+    public Action<Activity>? Traced { get; init; }
 }
 
 /// <summary>Puts pins into modes.</summary>

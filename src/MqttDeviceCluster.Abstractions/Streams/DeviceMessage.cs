@@ -15,4 +15,12 @@ public abstract record DeviceMessage(
     /// </summary>
     [Id(2)]
     public bool Redelivered { get; init; }
+
+    /// <summary>Gets the W3C <c>traceparent</c> that came with it, when there was a valid one. A stranger's word: it is linked to, and decides nothing.</summary>
+    [Id(3)]
+    public string? TraceParent { get; init; }
+
+    /// <summary>Gets the W3C <c>tracestate</c> that came with it.</summary>
+    [Id(4)]
+    public string? TraceState { get; init; }
 }

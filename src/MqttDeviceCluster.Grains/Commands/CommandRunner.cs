@@ -41,9 +41,13 @@ internal sealed partial class CommandRunner(
     private static readonly TimeSpan LeastLeftAfterLine = TimeSpan.FromMilliseconds(20);
 
     private readonly CommandLine _line = new(maxWaiting);
+    private CommandMatch? _confirming;
 
     /// <summary>Gets whether no command runs or waits.</summary>
     public bool IsIdle => _line.IsIdle;
+
+    /// <summary>Gets the command that waits for its confirmation, if its publish is traced.</summary>
+    public CommandMatch? Traced => _confirming is { Publishing: not null } match ? match : null;
 
     /// <summary>Gets how many commands run or wait.</summary>
     public int Pending => _line.IsIdle ? 0 : _line.Waiting + 1;
@@ -70,6 +74,19 @@ internal sealed partial class CommandRunner(
         var id = Guid.NewGuid();
         CommandMatch match = new(id, request.Asked) { IsSent = false };
         var command = request.ToCommand(id, deadline, giveUp.Token) with { Sending = () => match.IsSent = true };
+        if (CommandSpan.Current is { } span)
+        {
+            CommandSpan.Name(span, id);
+            command = command with
+            {
+                Traced = publishing =>
+                {
+                    CommandSpan.Name(publishing, id);
+                    match.Publishing = publishing;
+                },
+            };
+        }
+
         Attempt attempt = new(request, command, match, giveUp.Token) { Limit = allowed };
         try
         {
@@ -176,6 +193,7 @@ internal sealed partial class CommandRunner(
     {
         // Before the publish: a fast device answers before the publish returns.
         var waiter = waiters.Add(attempt.Match);
+        _confirming = attempt.Match;
         try
         {
             var sent = time.GetTimestamp();
@@ -199,6 +217,7 @@ internal sealed partial class CommandRunner(
         }
         finally
         {
+            _confirming = null;
             waiters.Remove(waiter);
         }
     }

@@ -42,7 +42,14 @@ internal sealed class DeviceMetrics
         }
     }
 
-    private static string OutcomeOf(Exception exception) => exception switch
+    public static string OutcomeOf(Evidence evidence) => evidence switch
+    {
+        Evidence.Published => "published",
+        Evidence.Observed => "observed",
+        _ => "echoed",
+    };
+
+    public static string OutcomeOf(Exception exception) => exception switch
     {
         DeviceTimeoutException => "timeout",
         DeviceBusyException => "busy",

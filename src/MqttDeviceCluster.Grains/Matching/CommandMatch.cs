@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 
 namespace MqttDeviceCluster;
 
@@ -20,6 +21,9 @@ internal sealed class CommandMatch(Guid commandId, ImmutableArray<PinExpectation
     private ImmutableArray<PinUpdate> _answer;
     private bool _answerEchoed;
     private volatile bool _isSent = true;
+    private volatile Activity? _publishing;
+
+    public Guid CommandId => commandId;
 
     /// <summary>Gets or sets whether the command has been sent, or is about to be. Set from any thread.</summary>
     public bool IsSent
@@ -27,6 +31,16 @@ internal sealed class CommandMatch(Guid commandId, ImmutableArray<PinExpectation
         get => _isSent;
         set => _isSent = value;
     }
+
+    /// <summary>Gets or sets the span of the publish, if it is traced. Set from any thread.</summary>
+    public Activity? Publishing
+    {
+        get => _publishing;
+        set => _publishing = value;
+    }
+
+    /// <summary>Gets how many updates were evidence so far.</summary>
+    public int EvidenceSeen { get; private set; }
 
     public bool IsSatisfied => asked.IsEmpty ? !_answer.IsDefault : Array.TrueForAll(_found, static found => found.Update is not null);
 
@@ -62,9 +76,11 @@ internal sealed class CommandMatch(Guid commandId, ImmutableArray<PinExpectation
         {
             _answer = LastOfEachPin(update.Pins);
             _answerEchoed = echoed;
+            EvidenceSeen++;
             return;
         }
 
+        var isEvidence = false;
         foreach (var pin in update.Pins)
         {
             for (var i = 0; i < asked.Length; i++)
@@ -73,9 +89,12 @@ internal sealed class CommandMatch(Guid commandId, ImmutableArray<PinExpectation
                 if (asked[i].IsMetBy(pin.Reading, echoed) && (_found[i].Update is null || (echoed && !_found[i].Echoed)))
                 {
                     _found[i] = new(pin.Known, echoed);
+                    isEvidence = true;
                 }
             }
         }
+
+        EvidenceSeen += isEvidence ? 1 : 0;
     }
 
     private static ImmutableArray<PinUpdate> LastOfEachPin(ImmutableArray<ObservedPin> pins)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Streaming.Mqtt;
 using Orleans.Configuration;
@@ -26,6 +27,7 @@ internal sealed record SiloSettings
         ["Dashboard"] = ["Enabled"],
         ["FleetPage"] = ["Enabled", "Token"],
         ["Shutdown"] = ["DrainDelay"],
+        ["Telemetry"] = ["UpdateSamplingRatio"],
         ["Orleans"] =
         [
             "BroadcastChannel", "ClusterId", "Clustering", "EnableDistributedTracing", "Endpoints", "Gateway", "GrainDirectory", "GrainStorage", "Journaling",
@@ -85,6 +87,9 @@ internal sealed record SiloSettings
 
     public required MqttQualityOfService CommandQualityOfService { get; init; }
 
+    /// <summary>Gets what is exported.</summary>
+    public required TelemetrySettings Telemetry { get; init; }
+
     /// <summary>Reads the settings.</summary>
     /// <exception cref="SiloStartException">One or several are wrong; the message names them all.</exception>
     public static SiloSettings From(IConfiguration configuration, string workingDirectory)
@@ -133,6 +138,7 @@ internal sealed record SiloSettings
             DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most a minute"),
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
+            Telemetry = TelemetrySettings.Read(read, configuration),
         };
         ClusteringComposition.Check(read, configuration);
         SiloEndpoints.CheckEmbedded(read, !settings.LocalhostClustering, settings.EmbedsBroker, settings.EmbedsStore);

@@ -22,6 +22,7 @@ internal sealed class DeviceCommandEncoder(MqttQualityOfService qualityOfService
         CorrelationData = WireGuid.ToBytes(value.CommandId),
         Withdrawn = value.Withdrawn,
         Sending = value.Sending,
+        Traced = value.Traced,
         UserProperties = [new(DeadlineProperty, value.Deadline.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture))],
     };
 

@@ -27,11 +27,14 @@ internal sealed class DeviceStatusDecoder : IMqttEventDecoder<DeviceMessage>
             return MqttDecoded.Refuse<DeviceMessage>(payload.Refusal!, payload.Detail!);
         }
 
+        message.TryGetTraceContext(out var traceParent, out var traceState);
         var status = new DeviceStatus(message.ReceivedAt, message.Retain, payload.Online)
         {
             Boot = payload.Boot,
             Firmware = payload.Firmware,
             Redelivered = message.Duplicate,
+            TraceParent = traceParent,
+            TraceState = traceState,
         };
         return payload.RefusedParts == 0
             ? MqttDecoded.Accept<DeviceMessage>(status)

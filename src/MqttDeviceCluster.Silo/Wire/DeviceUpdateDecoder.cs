@@ -19,12 +19,15 @@ internal sealed class DeviceUpdateDecoder : IMqttEventDecoder<DeviceMessage>
             return MqttDecoded.Refuse<DeviceMessage>(payload.Refusal!, payload.Detail!);
         }
 
+        message.TryGetTraceContext(out var traceParent, out var traceState);
         var update = new DeviceUpdate(message.ReceivedAt, message.Retain, payload.Pins)
         {
             Boot = payload.Boot,
             Seq = payload.Seq,
             CommandId = WireGuid.FromBytes(message.CorrelationData.Span),
             Redelivered = message.Duplicate,
+            TraceParent = traceParent,
+            TraceState = traceState,
         };
         return payload.RefusedParts == 0
             ? MqttDecoded.Accept<DeviceMessage>(update)

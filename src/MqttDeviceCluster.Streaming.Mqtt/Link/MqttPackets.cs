@@ -100,8 +100,8 @@ internal static class MqttPackets
                 Add(properties, name, value);
             }
 
-            Add(properties, "traceparent", publish.TraceParent);
-            Add(properties, "tracestate", publish.TraceState);
+            Add(properties, MqttStreamTracing.TraceParent, publish.TraceParent);
+            Add(properties, MqttStreamTracing.TraceState, publish.TraceState);
             packet.UserProperties = properties;
         }
 

@@ -5,7 +5,7 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 
 /// <summary>Publishes events, and hands out the receiving ends of the queues.</summary>
 internal sealed class MqttQueueAdapter(
-    string name, StreamProviderDirection direction, IEnumerable<MqttOutgoingRoute> routes, IMqttPublisher? publisher, Func<QueueId, IQueueAdapterReceiver> createReceiver)
+    string name, StreamProviderDirection direction, IEnumerable<MqttOutgoingRoute> routes, IMqttPublisher? publisher, MqttConnectionString? broker, Func<QueueId, IQueueAdapterReceiver> createReceiver)
     : IQueueAdapter
 {
     private readonly Dictionary<string, MqttOutgoingRoute> _routes = routes.ToDictionary(route => route.StreamNamespace, StringComparer.Ordinal);
@@ -44,11 +44,23 @@ internal sealed class MqttQueueAdapter(
         return Task.WhenAll(events.Select(value => PublishAsync(publisher, route, topic, key, value)).ToList());
     }
 
-    private static async Task PublishAsync<T>(IMqttPublisher publisher, MqttOutgoingRoute route, string topic, string key, T value)
+    private async Task PublishAsync<T>(IMqttPublisher publisher, MqttOutgoingRoute route, string topic, string key, T value)
     {
         var message = route.Encode(key, value);
+        using var activity = MqttStreamTracing.StartPublish(route, topic, message, broker);
+        if (activity is not null)
+        {
+            message.Traced?.Invoke(activity);
+        }
+
         var result = await publisher.PublishAsync(topic, message).ConfigureAwait(false);
-        if (route.ToException(key, value, result) is { } exception)
+        var exception = route.ToException(key, value, result);
+        if (activity is not null)
+        {
+            MqttStreamTracing.EndPublish(activity, result, exception);
+        }
+
+        if (exception is not null)
         {
             throw exception;
         }

@@ -92,7 +92,8 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
         var direction = !receives ? StreamProviderDirection.WriteOnly
             : _outgoing.Length == 0 ? StreamProviderDirection.ReadOnly
             : StreamProviderDirection.ReadWrite;
-        return Task.FromResult<IQueueAdapter>(new MqttQueueAdapter(_name, direction, _outgoing, _publisher, CreateReceiver));
+        return Task.FromResult<IQueueAdapter>(new MqttQueueAdapter(
+            _name, direction, _outgoing, _publisher, MqttConnectionString.TryParse(_options.ConnectionString ?? "", out var broker, out _) ? broker : null, CreateReceiver));
     }
 
     public IQueueAdapterCache GetQueueAdapterCache() => this;

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace MqttDeviceCluster.Streaming.Mqtt;
 
 /// <summary>A PUBLISH that the broker sent, with the parts that a decoder may want.</summary>
@@ -35,4 +37,15 @@ public sealed class MqttIncomingMessage
 
     /// <summary>Gets the MQTT 5 user properties, in order; names may repeat.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> UserProperties { get; init; } = [];
+
+    /// <summary>
+    /// Gets the W3C trace context in the user properties, if there is exactly one and it is valid. A stranger's word: see <see cref="MqttStreamTracing.StartProcess"/>.
+    /// </summary>
+    /// <param name="traceParent">The <c>traceparent</c>.</param>
+    /// <param name="traceState">The <c>tracestate</c>, if there is one.</param>
+    public bool TryGetTraceContext([NotNullWhen(true)] out string? traceParent, out string? traceState)
+    {
+        (traceParent, traceState) = UserProperties.Count == 0 ? default : MqttStreamTracing.Read(UserProperties);
+        return traceParent is not null;
+    }
 }

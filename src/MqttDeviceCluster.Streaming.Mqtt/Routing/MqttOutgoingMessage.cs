@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace MqttDeviceCluster.Streaming.Mqtt;
 
 /// <summary>What an encoder makes of an event. The route adds the topic.</summary>
@@ -34,6 +36,12 @@ public sealed class MqttOutgoingMessage
     /// Gets a token that withdraws the message while it still waits to be sent. It has no effect once the first byte was written.
     /// </summary>
     public CancellationToken Withdrawn { get; init; }
+
+    /// <summary>
+    /// Gets what is called with the span under which the message is published, before it is sent, if there is such a span: whoever waits for an answer keeps its context, and may
+    /// add tags. It must return at once and not throw.
+    /// </summary>
+    public Action<Activity>? Traced { get; init; }
 
     /// <summary>Gets what is called right before the message is written to the broker, once at most. It must return at once and not throw: others' messages wait for it.</summary>
     public Action? Sending { get; init; }

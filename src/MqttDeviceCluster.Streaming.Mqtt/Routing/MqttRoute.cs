@@ -20,8 +20,8 @@ public abstract class MqttRoute
 
     /// <summary>Makes a route from a topic to a stream.</summary>
     /// <param name="topicTemplate">
-    /// A topic filter in which <c>{key}</c> stands for the one level that is the stream key: <c>device/{key}/pin/update</c>. Other levels
-    /// may be <c>+</c>, the last may be <c>#</c>.
+    /// A topic filter in which a name in braces stands for the one level that is the stream key: <c>device/{key}/pin/update</c>. Other levels
+    /// may be <c>+</c>, the last may be <c>#</c>. Spans are named by it.
     /// </param>
     /// <param name="streamNamespace">
     /// The namespace of the streams. Orleans matches implicit subscriptions by namespace across all providers: choose one that no other
@@ -42,7 +42,7 @@ public abstract class MqttRoute
 
     /// <summary>Makes a route from a stream to a topic.</summary>
     /// <param name="streamNamespace">The namespace of the streams.</param>
-    /// <param name="topicTemplate">A topic in which <c>{key}</c> stands for the stream key, without wildcards.</param>
+    /// <param name="topicTemplate">A topic in which a name in braces, such as <c>{key}</c>, stands for the stream key, without wildcards. Spans are named by it.</param>
     /// <param name="encoder">Makes messages of events.</param>
     /// <exception cref="ArgumentException">The template or namespace is not valid.</exception>
     public static MqttRoute ToTopic<TEvent>(string streamNamespace, string topicTemplate, IMqttEventEncoder<TEvent> encoder)
@@ -91,6 +91,9 @@ internal sealed class MqttIncomingRoute<TEvent>(
 internal abstract class MqttOutgoingRoute(string streamNamespace, string topicTemplate)
     : MqttRoute(topicTemplate, streamNamespace)
 {
+    /// <summary>Gets the name of the spans of what is published.</summary>
+    public string PublishSpanName { get; } = MqttStreamTracing.PublishSpanName(topicTemplate);
+
     public abstract MqttOutgoingMessage Encode<T>(string key, T value);
 
     public abstract Exception? ToException<T>(string key, T value, MqttPublishResult result);

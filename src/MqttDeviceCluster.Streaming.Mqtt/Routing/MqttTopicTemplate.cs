@@ -2,7 +2,7 @@ using System.Text;
 
 namespace MqttDeviceCluster.Streaming.Mqtt;
 
-/// <summary>A topic in which one whole level, <c>{key}</c>, is the stream key.</summary>
+/// <summary>A topic in which one whole level, a name in braces such as <c>{key}</c>, is the stream key.</summary>
 internal sealed class MqttTopicTemplate
 {
     private readonly string _text;
@@ -49,13 +49,13 @@ internal sealed class MqttTopicTemplate
         for (var i = 0; i < levels.Length; i++)
         {
             var level = levels[i];
-            if (level == "{key}")
+            if (IsKey(level))
             {
-                keyLevel = keyLevel < 0 ? i : throw Invalid(template, "has more than one {key}");
+                keyLevel = keyLevel < 0 ? i : throw Invalid(template, "has more than one level for the key");
             }
             else if (level.AsSpan().ContainsAny('{', '}'))
             {
-                throw Invalid(template, "has braces other than one whole level {key}");
+                throw Invalid(template, "has braces other than one whole level such as {key}");
             }
             else if (level == "#" ? i != levels.Length - 1 : level != "+" && level.AsSpan().ContainsAny('+', '#'))
             {
@@ -63,7 +63,7 @@ internal sealed class MqttTopicTemplate
             }
         }
 
-        return keyLevel >= 0 ? new(template, levels, keyLevel) : throw Invalid(template, "has no level {key}");
+        return keyLevel >= 0 ? new(template, levels, keyLevel) : throw Invalid(template, "has no level for the key, such as {key}");
     }
 
     /// <summary>Returns the stream key if <paramref name="topic"/> matches, or <see langword="null"/>. An empty key does not match.</summary>
@@ -168,6 +168,8 @@ internal sealed class MqttTopicTemplate
     }
 
     public override string ToString() => _text;
+
+    private static bool IsKey(string level) => level is ['{', _, .., '}'] && level[1..^1].All(char.IsAsciiLetterOrDigit);
 
     private static ArgumentException Invalid(string template, string problem) =>
         new($"The topic template '{template}' {problem}.", nameof(template));

@@ -12,11 +12,11 @@ public sealed class DeviceRoutesTests
         var routes = DeviceRoutes.Create();
         Assert.Equal(
             [
-                (DeviceStreams.Messages, "device/{key}/pin/update"),
-                (DeviceStreams.Messages, "device/{key}/status"),
-                (DeviceStreams.ConfigPins, "device/{key}/pin/config"),
-                (DeviceStreams.SetPins, "device/{key}/pin/set"),
-                (DeviceStreams.Update, "device/{key}/pin/get"),
+                (DeviceStreams.Messages, "device/{id}/pin/update"),
+                (DeviceStreams.Messages, "device/{id}/status"),
+                (DeviceStreams.ConfigPins, "device/{id}/pin/config"),
+                (DeviceStreams.SetPins, "device/{id}/pin/set"),
+                (DeviceStreams.Update, "device/{id}/pin/get"),
             ],
             routes.Select(route => (route.StreamNamespace, route.TopicTemplate)));
         Assert.IsType<MqttOutgoingRoute<ConfigPinsCommand>>(routes[2]);

@@ -26,6 +26,7 @@ public sealed class MqttTopicTemplateTests
     [InlineData("+/{key}", "x/y", "y")]
     [InlineData("+/{key}", "/y", "y")]
     [InlineData("{key}", "a", "a")]
+    [InlineData("device/{id}/x", "device/a/x", "a")]
     [InlineData("{key}", "a/b", null)]
     public void Match_Topic_ReturnsTheKeyOrNull(string template, string topic, string? key) =>
         Assert.Equal(key, MqttTopicTemplate.Parse(template).Match(topic));
@@ -35,7 +36,9 @@ public sealed class MqttTopicTemplateTests
     [InlineData("device/+/update")]
     [InlineData("{key}/{key}")]
     [InlineData("x{key}/y")]
-    [InlineData("{id}/y")]
+    [InlineData("{key}/{id}")]
+    [InlineData("{}/y")]
+    [InlineData("{i d}/y")]
     [InlineData("{key}/#/y")]
     [InlineData("{key}/a+")]
     [InlineData("{key}/a\0")]

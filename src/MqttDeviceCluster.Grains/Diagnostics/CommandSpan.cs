@@ -1,0 +1,44 @@
+using System.Diagnostics;
+
+namespace MqttDeviceCluster;
+
+/// <summary>Says on the span of a call to a device how it ended.</summary>
+internal static class CommandSpan
+{
+    /// <summary>Gets the span of the present call, if it is recorded.</summary>
+    public static Activity? Current => Activity.Current is { IsAllDataRequested: true } span ? span : null;
+
+    public static Task<CommandResult> FollowAsync(string kind, string deviceId, Task<CommandResult> call) =>
+        Current is { } span ? TellAsync(span, kind, deviceId, call) : call;
+
+    /// <summary>Says what command it is.</summary>
+    public static void Name(Activity span, Guid commandId) => span.SetTag(DeviceSpans.CommandTag, commandId.ToString());
+
+    /// <summary>Says that it is confirmed, and how that is known.</summary>
+    public static void Confirm(Activity span, Evidence evidence)
+    {
+        var word = DeviceMetrics.OutcomeOf(evidence);
+        span.SetTag(DeviceInstruments.OutcomeTag, word);
+        span.SetTag(DeviceSpans.EvidenceTag, word);
+    }
+
+    private static async Task<CommandResult> TellAsync(Activity span, string kind, string deviceId, Task<CommandResult> call)
+    {
+        span.SetTag(DeviceInstruments.KindTag, kind);
+        span.SetTag(DeviceSpans.DeviceTag, deviceId);
+        try
+        {
+            var result = await call;
+            Confirm(span, result.Evidence);
+            return result;
+        }
+        catch (Exception exception)
+        {
+            // The status is set by Orleans, with the exception.
+            var outcome = DeviceMetrics.OutcomeOf(exception);
+            span.SetTag(DeviceInstruments.OutcomeTag, outcome);
+            span.SetTag(DeviceSpans.ErrorTag, outcome);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+namespace MqttDeviceCluster;
+
+/// <summary>
+/// What the device grains add to spans: to the one of the call (Orleans' own, <c>IDeviceGrain/SetPinsAsync</c>), to that of the publish and to those of the updates that answer.
+/// <see cref="DeviceInstruments.KindTag"/> and <see cref="DeviceInstruments.OutcomeTag"/> have the values that they have in metrics.
+/// </summary>
+public static class DeviceSpans
+{
+    /// <summary>The device.</summary>
+    public const string DeviceTag = "mdc.device.id";
+
+    /// <summary>The command's id, as in the log and in <c>CommandResult.CommandId</c>.</summary>
+    public const string CommandTag = "mdc.command.id";
+
+    /// <summary>How a result is known: <c>published</c>, <c>observed</c> or <c>echoed</c>.</summary>
+    public const string EvidenceTag = "mdc.command.evidence";
+
+    /// <summary>The outcome of a call that failed; <c>not_stored</c> on an update.</summary>
+    public const string ErrorTag = "error.type";
+
+    /// <summary>The value of <see cref="ErrorTag"/> for an update that could not be stored: it comes again.</summary>
+    public const string NotStored = "not_stored";
+}

@@ -1,0 +1,80 @@
+using MqttDeviceCluster.Silo.Hosting;
+using MqttDeviceCluster.Storage;
+using MqttDeviceCluster.Streaming.Mqtt;
+using OpenTelemetry.Logs;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+using Orleans.Diagnostics;
+
+namespace MqttDeviceCluster.Silo.Diagnostics;
+
+/// <summary>Exports traces, metrics and logs with OTLP, when the environment names an endpoint. When it does not, nothing of it is there.</summary>
+internal static class TelemetryExtensions
+{
+    /// <summary>The <c>service.name</c>, unless <c>OTEL_SERVICE_NAME</c> or <c>OTEL_RESOURCE_ATTRIBUTES</c> name another.</summary>
+    private const string ServiceName = "mqtt-device-cluster";
+
+    public static void AddTelemetry(this IServiceCollection services, TelemetrySettings settings)
+    {
+        if (!settings.IsAnyOn)
+        {
+            return;
+        }
+
+        // The environment comes last: it wins.
+        var telemetry = services.AddOpenTelemetry()
+            .ConfigureResource(static resource => resource.Clear().AddService(ServiceName, serviceVersion: SiloHost.Version).AddTelemetrySdk().AddEnvironmentVariableDetector());
+        if (settings.Traces)
+        {
+            telemetry.WithTracing(tracing => tracing
+                .SetSampler(settings.CreateSampler())
+                .AddSiloInstrumentation()
+                .AddAspNetCoreInstrumentation(static options => options.Filter = static context => context.Request.Path.StartsWithSegments("/fleet/pins"))
+                .AddOtlpExporter(options => settings.Configure(options, OtlpSignal.Traces)));
+        }
+
+        if (settings.Metrics)
+        {
+            telemetry.WithMetrics(metrics => metrics
+                .AddSiloInstrumentation()
+                .AddRuntimeInstrumentation()
+                .AddAspNetCoreInstrumentation()
+                .AddOtlpExporter(options => settings.Configure(options, OtlpSignal.Metrics)));
+        }
+
+        if (settings.Logs)
+        {
+            telemetry.WithLogging(
+                logging => logging.AddOtlpExporter(options => settings.Configure(options, OtlpSignal.Logs)),
+                static options => options.IncludeFormattedMessage = true);
+        }
+    }
+
+    /// <summary>Makes calls and commands on a silo traceable. Only when something listens: a call costs 1.3 µs more with it, also when nobody does.</summary>
+    public static void AddTracing(this ISiloBuilder silo, TelemetrySettings settings)
+    {
+        if (!settings.Traces)
+        {
+            return;
+        }
+
+        // Orleans does it itself when its own setting asks for it; twice would be two spans for each call.
+        if (!silo.Configuration.GetValue<bool>("Orleans:EnableDistributedTracing"))
+        {
+            silo.AddActivityPropagation();
+        }
+
+        silo.Services.AddSingleton<IDeviceTracer>(new DeviceTracer(settings.NeverBegins ? 0 : settings.UpdateSamplingRatio));
+    }
+
+    /// <summary>Adds the sources of a silo. Not Microsoft.Orleans.Runtime: with its streams' timers it makes hundreds of traces that nobody asked for.</summary>
+    public static TracerProviderBuilder AddSiloInstrumentation(this TracerProviderBuilder tracing) => tracing
+        .AddDeviceClusterInstrumentation()
+        .AddSource(ActivitySources.LifecycleActivitySourceName, ActivitySources.StorageActivitySourceName, MqttStreamTracing.ActivitySourceName);
+
+    /// <summary>Adds the meters of a silo.</summary>
+    public static MeterProviderBuilder AddSiloInstrumentation(this MeterProviderBuilder metrics) => metrics
+        .AddDeviceClusterInstrumentation()
+        .AddMeter(DeviceInstruments.MeterName, MqttStreamMetrics.MeterName, GrainStorageTelemetry.MeterName);
+}

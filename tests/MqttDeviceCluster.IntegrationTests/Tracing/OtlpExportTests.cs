@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using MqttDeviceCluster.Streaming.Mqtt;
+using OpenTelemetry;
+using OpenTelemetry.Exporter;
+using OpenTelemetry.Trace;
+
+namespace MqttDeviceCluster.IntegrationTests.Tracing;
+
+/// <summary>What a silo process sends to a collector, and that it sends nothing when nobody asked for it.</summary>
+public sealed class OtlpExportTests
+{
+    private const string Device = "020000000001";
+
+    [Fact]
+    public async Task Silo_WithAnEndpoint_ExportsTracesMetricsAndLogs()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var silo = await SiloProcess.StartAsync(new()
+        {
+            Arguments = ["--Simulate=3"],
+            Environment = new Dictionary<string, string>
+            {
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.Endpoint.OriginalString,
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_RESOURCE_ATTRIBUTES"] = "deployment.environment.name=test",
+                ["OTEL_SERVICE_NAME"] = "devices-under-test",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+            },
+        });
+        ActivityTraceId trace;
+        using (var client = await ConnectAsync(silo, receiver))
+        {
+            using var caller = new Activity("caller") { ActivityTraceFlags = ActivityTraceFlags.Recorded }.SetIdFormat(ActivityIdFormat.W3C).Start();
+            trace = caller.TraceId;
+            await client.Services.GetRequiredService<IDeviceCluster>().SetPinsAsync(
+                Device, [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(30) }, TestContext.Current.CancellationToken);
+            await client.StopAsync(TestContext.Current.CancellationToken);
+        }
+
+        // Both processes have sent theirs.
+        const string Process = "process device/{id}/pin/update";
+        await receiver.WaitAsync(_ => Trace().Any(span => span.Name == Process) && Trace().Any(span => span.Kind == 3), "the whole trace");
+        var call = Assert.Single(Trace(), span => (span.Name, span.Kind) == ("IDeviceGrain/SetPinsAsync", 3));
+        var served = Assert.Single(Trace(), span => (span.Name, span.Kind) == ("IDeviceGrain/SetPinsAsync", 2));
+        var publish = Assert.Single(Trace(), span => (span.Name, span.Kind) == ("publish device/{id}/pin/set", 4));
+        var process = Assert.Single(Trace(), span => (span.Name, span.Kind) == (Process, 5));
+        Assert.Equal((call.SpanId, served.SpanId, publish.SpanId), (served.ParentId, publish.ParentId, process.ParentId));
+        Assert.Equal(MqttStreamTracing.ActivitySourceName, publish.Scope);
+        Assert.Contains(new(DeviceSpans.EvidenceTag, "observed"), process.Attributes);
+        Assert.Contains(new("service.name", "devices-under-test"), served.Resource);
+        Assert.Contains(new("deployment.environment.name", "test"), served.Resource);
+        Assert.Contains(served.Resource, attribute => attribute.Key == "service.version");
+        Assert.Contains(served.Resource, attribute => attribute.Key == "service.instance.id");
+
+        // Metrics are due once a minute: these come because the silo stops.
+        silo.Terminate();
+        Assert.Equal(0, await silo.WaitForExitAsync());
+        Assert.Contains(receiver.Logs, log => log.Body == "Stopped." && log.Severity == "Information" && log.Category == "MqttDeviceCluster.Silo");
+        Assert.All(receiver.Logs, log => Assert.Contains(new("service.name", "devices-under-test"), log.Resource));
+        Assert.Contains(receiver.Metrics, metric => metric.Scope == MqttStreamMetrics.MeterName && metric.Name == MqttStreamMetrics.Published && metric.Unit == "{message}");
+        Assert.Contains(receiver.Metrics, metric => metric.Scope == DeviceInstruments.MeterName && metric.Name == DeviceInstruments.Commands);
+        Assert.Contains(receiver.Metrics, metric => metric.Scope == "MqttDeviceCluster.Storage");
+        Assert.Contains(receiver.Metrics, metric => metric.Scope == "Microsoft.Orleans");
+        Assert.Contains(receiver.Metrics, metric => metric.Scope == "System.Runtime");
+        var attributes = receiver.Metrics.Where(metric => metric.Scope.StartsWith("MqttDeviceCluster", StringComparison.Ordinal)).SelectMany(metric => metric.Attributes).ToList();
+        Assert.NotEmpty(attributes);
+        Assert.All(receiver.Metrics.SelectMany(metric => metric.Attributes), attribute =>
+        {
+            Assert.DoesNotContain("0200000000", attribute.Value, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain("device/", attribute.Value, StringComparison.Ordinal);
+            Assert.DoesNotContain("\"pin\"", attribute.Value, StringComparison.Ordinal);
+        });
+        Assert.Equal("", silo.Error);
+
+        IEnumerable<OtlpSpan> Trace() => receiver.Spans.Where(span => span.TraceId == trace.ToString());
+    }
+
+    [Fact]
+    public async Task Silo_WithoutAnEndpoint_ExportsAndLogsNothing()
+    {
+        using var collector = Listen(4317);
+        using var other = Listen(4318);
+        await using var silo = await SiloProcess.StartAsync(new() { Arguments = ["--Simulate=1"] });
+        await silo.WaitForOutputAsync("Simulating 1 device");
+        silo.Terminate();
+        Assert.Equal(0, await silo.WaitForExitAsync());
+
+        Assert.False(collector.Pending());
+        Assert.False(other.Pending());
+        AssertSilent(silo);
+    }
+
+    [Fact]
+    public async Task Silo_CollectorIsAway_GoesOnAndSaysNothing()
+    {
+        var port = FreePorts.Next();
+        await using var silo = await SiloProcess.StartAsync(new()
+        {
+            Arguments = ["--Simulate=1"],
+            Environment = new Dictionary<string, string>
+            {
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{port}",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "50",
+                ["OTEL_BLRP_SCHEDULE_DELAY"] = "50",
+                ["OTEL_METRIC_EXPORT_INTERVAL"] = "50",
+            },
+        });
+        await silo.WaitForOutputAsync("Simulating 1 device");
+        silo.Terminate();
+        Assert.Equal(0, await silo.WaitForExitAsync());
+
+        AssertSilent(silo, port);
+    }
+
+    [Fact]
+    public async Task Silo_EndpointIsNoUrl_StopsWithOneSentence()
+    {
+        await using var silo = SiloProcess.Launch(new() { Environment = new Dictionary<string, string> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "collector:4317" } });
+
+        Assert.Equal(1, await silo.WaitForExitAsync());
+        Assert.Equal("error: OTEL_EXPORTER_OTLP_ENDPOINT must be a URL such as http://collector.example:4317 or :4318.", silo.Error.TrimEnd());
+    }
+
+    private static void AssertSilent(SiloProcess silo, int? port = null)
+    {
+        // Nothing at all would be asked too much: on a machine that is busy Orleans warns of that.
+        foreach (var word in (string[])["otlp", "telemetry", "export", "collector", .. port is null ? [] : new[] { $":{port}" }])
+        {
+            Assert.DoesNotContain(word, silo.Output, StringComparison.OrdinalIgnoreCase);
+        }
+
+        Assert.Equal("", silo.Error);
+    }
+
+    /// <summary>Listens where an exporter that nobody told where to export to would look.</summary>
+    private static TcpListener Listen(int port)
+    {
+        TcpListener listener = new(IPAddress.Loopback, port);
+        listener.Start();
+        return listener;
+    }
+
+    private static async Task<IHost> ConnectAsync(SiloProcess silo, OtlpReceiver receiver)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.UseOrleansClient(client => client.UseLocalhostClustering(silo.GatewayPort).AddActivityPropagation());
+        builder.Services.AddDeviceCluster();
+        builder.Services.AddOpenTelemetry().WithTracing(tracing => tracing.AddDeviceClusterInstrumentation().AddOtlpExporter(options =>
+            (options.Protocol, options.Endpoint) = (OtlpExportProtocol.HttpProtobuf, new Uri(receiver.Endpoint, "/v1/traces"))));
+        var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        return host;
+    }
+}

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using MqttDeviceCluster.Silo.Diagnostics;
+using MqttDeviceCluster.Silo.Hosting;
+using MqttDeviceCluster.Silo.Wire;
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streams;
+using OpenTelemetry;
+using OpenTelemetry.Trace;
+using Orleans.TestingHost;
+
+namespace MqttDeviceCluster.IntegrationTests.Tracing;
+
+/// <summary>Two silos and a client on a real broker, traced as the host does it, into memory.</summary>
+public sealed class TracedCluster : IAsyncLifetime
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("mdc-traced-").FullName;
+    private InProcessTestCluster? _cluster;
+    private TracerProvider? _tracing;
+
+    internal MosquittoBroker Broker { get; private set; } = null!;
+
+    internal SpanLog Spans { get; } = new();
+
+    internal IDeviceCluster Devices => _cluster!.Client.ServiceProvider.GetRequiredService<IDeviceCluster>();
+
+    /// <summary>Gets or sets whether what devices say on their own is traced: all of it, or nothing.</summary>
+    internal bool TracesUnasked { get; set; }
+
+    public async ValueTask InitializeAsync()
+    {
+        Broker = await MosquittoBroker.StartAsync();
+        var telemetry = Settings(1);
+        _tracing = Sdk.CreateTracerProviderBuilder().SetSampler(telemetry.CreateSampler()).AddSiloInstrumentation().AddInMemoryExporter(Spans).Build();
+        var builder = new InProcessTestClusterBuilder(2);
+        builder.ConfigureSilo((options, silo) =>
+        {
+            silo.AddSqliteGrainStorage(SiloSettings.StorageName, storage => storage.DataSource = Path.Combine(_directory, $"{options.SiloName}.db"));
+            silo.AddDeviceGrains();
+            silo.AddTracing(telemetry);
+            silo.Services.AddSingleton<IDeviceTracer>(new SwitchedTracer(this));
+            silo.AddMqttStreams(DeviceStreams.ProviderName, mqtt =>
+            {
+                mqtt.ConnectionString = Broker.ConnectionString;
+                foreach (var route in DeviceRoutes.Create())
+                {
+                    mqtt.Routes.Add(route);
+                }
+            });
+        });
+        builder.ConfigureClient(client => client.AddActivityPropagation());
+        builder.ConfigureClientHost(client => client.Services.AddDeviceCluster());
+        _cluster = builder.Build();
+        await _cluster.DeployAsync(TestContext.Current.CancellationToken);
+        using CancellationTokenSource bound = new(TimeSpan.FromSeconds(60));
+        while (Holder() is null)
+        {
+            // The connection's state cannot be awaited.
+            await Task.Delay(20, bound.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_cluster is not null)
+        {
+            await _cluster.DisposeAsync();
+        }
+
+        _tracing?.Dispose();
+        await Broker.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    /// <summary>Returns the id of a device whose grain is active on the silo that receives, or on the other one.</summary>
+    internal async Task<string> FindDeviceAsync(bool onReceivingSilo = true)
+    {
+        var management = _cluster!.Client.GetGrain<IManagementGrain>(0);
+        for (var tries = 0; tries < 100; tries++)
+        {
+            var id = $"traced-{Guid.NewGuid():N}";
+            await Devices.GetSnapshotAsync(id, TestContext.Current.CancellationToken);
+            var at = await management.GetActivationAddress(_cluster.Client.GetGrain<IDeviceGrain>(id));
+            if (at!.Equals(Holder()!.SiloAddress) == onReceivingSilo)
+            {
+                return id;
+            }
+        }
+
+        throw new InvalidOperationException("All grains are on the same silo.");
+    }
+
+    private static TelemetrySettings Settings(int updateSamplingRatio)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4317",
+            [TelemetrySettings.UpdateSamplingRatioKey] = $"{updateSamplingRatio}",
+        }).Build();
+        SettingReader read = new(configuration);
+        var settings = TelemetrySettings.Read(read, configuration);
+        read.ThrowIfProblems();
+        return settings;
+    }
+
+    private InProcessSiloHandle? Holder() => _cluster!.GetActiveSilos().FirstOrDefault(silo =>
+        _cluster.GetSiloServiceProvider(silo.SiloAddress).GetRequiredKeyedService<IMqttStreamStatus>(DeviceStreams.ProviderName).Receiving == MqttConnectionState.Online);
+
+    private sealed class SwitchedTracer(TracedCluster cluster) : IDeviceTracer
+    {
+        private readonly DeviceTracer _all = new(1);
+        private readonly DeviceTracer _none = new(0);
+
+        public Activity? Start(string deviceId, DeviceMessage message, ActivityContext command) => (cluster.TracesUnasked ? _all : _none).Start(deviceId, message, command);
+
+        public IDisposable Suppress() => _all.Suppress();
+    }
+}
