@@ -37,8 +37,8 @@ public sealed class DeviceTimeoutException : TimeoutException
     public ImmutableArray<int> MissingPins { get; private set; }
 
     /// <summary>
-    /// Gets whether the command was, or may have been, given to the broker. When <see langword="false"/> its time ran out in line
-    /// and it never will be.
+    /// Gets whether the command was, or may have been, given to the broker. When <see langword="false"/> its time ran out in line,
+    /// or on its way to the device's grain (see <see cref="CommandOptions.Deadline"/>), and it never will be.
     /// </summary>
     [Id(3)]
     public bool Published { get; private set; }

@@ -28,6 +28,10 @@ public sealed class CommandTests
 
         await system.Silo.KillAsync();
         await system.StartSiloAsync();
+
+        // What was confirmed and not stored yet is with the broker, and comes again.
+        await system.Cluster.WaitForAsync(
+            "544B3B144B8C", [new(Pin: 13, State: PinState.Low), new(Pin: 14, State: PinState.High)], new() { IncludeCurrent = true }, Cancelled);
         var snapshot = await system.Cluster.GetSnapshotAsync("544B3B144B8C", Cancelled);
 
         Assert.Equal([(13, PinState.Low), (14, PinState.High)], snapshot.Pins.Select(pin => (pin.Pin, pin.State!.Value)));
@@ -135,6 +139,11 @@ public sealed class CommandTests
         await AssertEachHasItsOwnPinAsync();
         await system.Silo.KillAsync();
         await system.StartSiloAsync();
+        for (var i = 0; i < ids.Length; i++)
+        {
+            await system.Cluster.WaitForAsync(ids[i], [new(Pin: 100 + i, State: PinState.High)], new() { IncludeCurrent = true }, Cancelled);
+        }
+
         await AssertEachHasItsOwnPinAsync();
 
         async Task AssertEachHasItsOwnPinAsync()
@@ -163,7 +172,7 @@ public sealed class CommandTests
         await system.StartSiloAsync();
         foreach (var id in ids)
         {
-            Assert.Equal(PinState.High, (await system.Cluster.GetPinAsync(id, 100, Cancelled))?.State);
+            await system.Cluster.WaitForAsync(id, [new(Pin: 100, State: PinState.High)], new() { IncludeCurrent = true }, Cancelled);
         }
     }
 

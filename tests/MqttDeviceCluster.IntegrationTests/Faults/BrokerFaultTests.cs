@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>The broker dies or hangs under load.</summary>
+[Collection(FaultsCollection.Name)]
 public sealed class BrokerFaultTests(ITestOutputHelper output)
 {
     [Fact]

@@ -6,6 +6,7 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 /// <summary>
 /// Faults of every kind, one after the other, in an order and at moments that a seed decides. infra/chaos.sh runs it for as long as asked: MDC_CHAOS_SECONDS and MDC_CHAOS_SEED.
 /// </summary>
+[Collection(FaultsCollection.Name)]
 public sealed class ChaosTests(ITestOutputHelper output)
 {
     [Fact]

@@ -202,9 +202,8 @@ internal sealed class FaultCluster : IAsyncDisposable
             _database = _databaseForSilos = Redis.ConnectionString;
         }
 
-        // The first makes the tables; the others come together, and one of them where it can be cut off.
-        await StartSiloAsync();
-        await Task.WhenAll(StartSiloAsync(), StartSiloAsync(apart: _network is not null));
+        // All at once: one of them makes the tables. The last one is where it can be cut off.
+        await Task.WhenAll(StartSiloAsync(), StartSiloAsync(), StartSiloAsync(apart: _network is not null));
         _client = await ConnectAsync();
     }
 

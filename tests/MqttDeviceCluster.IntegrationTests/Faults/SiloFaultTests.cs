@@ -1,6 +1,7 @@
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>Silos die, stop, hang and are cut off, under load; the others go on.</summary>
+[Collection(FaultsCollection.Name)]
 public sealed class SiloFaultTests(ITestOutputHelper output)
 {
     /// <summary>A silo that is gone is noticed at once when another takes its place, and else by its silence.</summary>

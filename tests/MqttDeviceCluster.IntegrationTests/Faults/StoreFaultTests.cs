@@ -1,6 +1,7 @@
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>The server that holds members and states is away for a while, under load.</summary>
+[Collection(FaultsCollection.Name)]
 public sealed class StoreFaultTests(ITestOutputHelper output)
 {
     [Fact]
