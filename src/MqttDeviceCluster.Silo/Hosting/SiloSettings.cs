@@ -26,6 +26,7 @@ internal sealed record SiloSettings
         ["Dashboard"] = ["Enabled"],
         ["FleetPage"] = ["Enabled", "Token"],
         ["Shutdown"] = ["DrainDelay"],
+        ["SettingsDirectory"] = [],
         ["Orleans"] =
         [
             "BroadcastChannel", "ClusterId", "Clustering", "EnableDistributedTracing", "Endpoints", "Gateway", "GrainDirectory", "GrainStorage", "Journaling",
