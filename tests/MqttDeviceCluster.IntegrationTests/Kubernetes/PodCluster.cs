@@ -73,7 +73,11 @@ internal sealed class PodCluster : ILoadableCluster
     public async Task<Pod> StartSiloAsync()
     {
         var pod = await Pod.StartAsync(_network, _manifests, "silo", SiloProgram, "mosquitto", "postgresql");
-        _silos.Add(pod);
+        lock (_silos)
+        {
+            _silos.Add(pod);
+        }
+
         await pod.WaitForReadyAsync(_manifests.Silo.Spec.Template.Spec.Containers.Single());
         return pod;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using MqttDeviceCluster.IntegrationTests.Faults;
@@ -14,14 +15,17 @@ internal sealed class PodNetwork : IAsyncDisposable
     public static readonly IPAddress Outside = IPAddress.Parse("10.213.78.1");
 
     private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"mdcp{Environment.ProcessId}");
-    private readonly List<string> _namespaces = [];
+    private readonly ConcurrentQueue<string> _namespaces = [];
+    private int _pods;
 
     public static async Task<PodNetwork> CreateAsync()
     {
         PodNetwork network = new();
 
-        // The first one tells whether there can be any.
-        await network.AddNamespaceAsync();
+        // One of no pod tells whether there can be any.
+        var probe = network.NameOf(0);
+        await Ip.AddNamespaceOrSkipAsync(probe);
+        network._namespaces.Enqueue(probe);
         try
         {
             await Ip.RunAsync("link", "add", network._name, "type", "bridge");
@@ -39,8 +43,10 @@ internal sealed class PodNetwork : IAsyncDisposable
     /// <summary>Makes a namespace for one more pod; returns its name and its address.</summary>
     public async Task<(string Namespace, IPAddress Address)> AddPodAsync()
     {
-        var name = await AddNamespaceAsync();
-        var number = _namespaces.Count;
+        var number = Interlocked.Increment(ref _pods);
+        var name = NameOf(number);
+        await Ip.RunAsync("netns", "add", name);
+        _namespaces.Enqueue(name);
         var cable = string.Create(CultureInfo.InvariantCulture, $"{_name}v{number}");
         IPAddress address = new([.. Outside.GetAddressBytes().Take(3), (byte)(10 + number)]);
         await Ip.RunAsync("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name);
@@ -62,11 +68,5 @@ internal sealed class PodNetwork : IAsyncDisposable
         await Ip.RunAsync("link", "del", _name);
     }
 
-    private async Task<string> AddNamespaceAsync()
-    {
-        var name = string.Create(CultureInfo.InvariantCulture, $"{_name}n{_namespaces.Count + 1}");
-        await Ip.AddNamespaceOrSkipAsync(name);
-        _namespaces.Add(name);
-        return name;
-    }
+    private string NameOf(int pod) => string.Create(CultureInfo.InvariantCulture, $"{_name}n{pod}");
 }

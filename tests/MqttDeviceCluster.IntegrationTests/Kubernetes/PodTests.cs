@@ -39,6 +39,7 @@ public sealed class PodTests(ITestOutputHelper output)
         NpgsqlConnectionStringBuilder forPods = new(database) { Host = PodNetwork.Outside.ToString(), Port = storeRelay.EndPoint.Port };
         var manifests = rendered.With(Manifests.Parse(
             SecretOf("silo-secrets", ("ConnectionStrings__postgresql", forPods.ConnectionString + "\n"))
+            + "\n---\n"
             + SecretOf("broker-tls", ("ca.crt", Read("ca.pem")), ("tls.crt", Read("client.pem")), ("tls.key", Read("client.key")))));
         var container = manifests.Silo.Spec.Template.Spec.Containers.Single();
 
@@ -127,8 +128,6 @@ public sealed class PodTests(ITestOutputHelper output)
           namespace: mqtt-device-cluster
         data:
         {string.Join('\n', data.Select(static pair => $"  {pair.Key}: {Convert.ToBase64String(Encoding.UTF8.GetBytes(pair.Value))}"))}
-        ---
-
         """;
 
     // Both versions of cgroups.
