@@ -12,6 +12,7 @@ public sealed class FaultsFirst : ITestCollectionOrderer
     /// <inheritdoc/>
     public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
         where TTestCollection : ITestCollection =>
-        [.. testCollections.OrderByDescending(static collection => collection.TestCollectionDisplayName.Contains(".Faults.", StringComparison.Ordinal))
+        [.. testCollections.OrderByDescending(static collection =>
+                collection.TestCollectionDisplayName.Contains(".Faults.", StringComparison.Ordinal) || collection.TestCollectionDisplayName.Contains(".PodCluster", StringComparison.Ordinal))
             .ThenBy(static collection => collection.TestCollectionDisplayName, StringComparer.Ordinal)];
 }
