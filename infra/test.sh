@@ -12,6 +12,9 @@ install_missing() {
   command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
   command -v redis-server >/dev/null || missing+=(redis-server)
+  [ -x /usr/sbin/ip ] || missing+=(iproute2)
+  [ -x /usr/sbin/runc ] || missing+=(runc)
+  command -v docker-compose >/dev/null || missing+=(docker-compose)
   { command -v chromium && command -v chromedriver; } >/dev/null || missing+=(chromium chromium-driver)
   [ "${#missing[@]}" -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

@@ -73,7 +73,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             : _options.LastSeenWriteInterval;
         _news = new(_deviceId, fleet.Hub, time);
         _spans = tracer is null ? null : new(tracer, _deviceId);
-        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), fence, time, metrics, logger);
+        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), stopping, fence, time, metrics, logger);
     }
 
     /// <summary>Ends every pending call. Thread-safe.</summary>

@@ -18,6 +18,9 @@ internal static class SiloComposition
 {
     public const string DashboardPath = "/dashboard";
 
+    /// <summary>How long an orderly stop may take, the drain included. What kills the process must wait longer: the grace of infra/k8s, of infra/compose and of a service manager.</summary>
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(75);
+
     /// <remarks>
     /// Hosted services start in this order and stop in the reverse one: the broker is there before Orleans asks for it and outlives it, HTTP comes
     /// last and goes first.
@@ -27,8 +30,8 @@ internal static class SiloComposition
         var services = builder.Services;
         services.AddSingleton(settings);
         services.TryAddSingleton(TimeProvider.System);
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(75));
         services.AddTelemetry(settings.Telemetry);
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         services.AddSiloHealth();
         if (settings.EmbedsBroker)
         {

@@ -13,6 +13,7 @@ namespace MqttDeviceCluster;
 /// <param name="waiters">Where the device's updates are shown.</param>
 /// <param name="publish">Publishes a command; may throw, or never end.</param>
 /// <param name="getPresence">Tells whether the device is there, as far as is known.</param>
+/// <param name="stopping">Says whether the silo is about to stop; without, it never does.</param>
 /// <param name="fence">The silo's fence, if it has one.</param>
 /// <param name="time">The clock.</param>
 /// <param name="metrics">Where the time to confirm goes.</param>
@@ -23,6 +24,7 @@ internal sealed partial class CommandRunner(
     Waiters waiters,
     Func<DeviceCommand, Task> publish,
     Func<DevicePresence> getPresence,
+    SiloStopping? stopping,
     IDeviceFence? fence,
     TimeProvider time,
     DeviceMetrics metrics,
@@ -63,7 +65,8 @@ internal sealed partial class CommandRunner(
         var started = time.GetTimestamp();
 
         // Before the look at the fence: it may close right after.
-        var closing = fence?.Closing ?? CancellationToken.None;
+        var fenceCloses = fence?.Closing ?? CancellationToken.None;
+        var siloCloses = stopping?.Closing ?? CancellationToken.None;
         ThrowIfFenced(started);
         var now = time.GetUtcNow();
         var allowed = AllowedFrom(now, request);
@@ -90,8 +93,8 @@ internal sealed partial class CommandRunner(
         Attempt attempt = new(request, command, match, giveUp.Token) { Limit = allowed };
         try
         {
-            // After a pause nobody waits any longer for a turn that would be refused.
-            using var leaveLine = _line.IsIdle ? null : CancellationTokenSource.CreateLinkedTokenSource(giveUp.Token, closing);
+            // After a pause, and when the silo is about to stop, nobody waits any longer for a turn that would be refused.
+            using var leaveLine = _line.IsIdle ? null : CancellationTokenSource.CreateLinkedTokenSource(giveUp.Token, fenceCloses, siloCloses);
             var turn = _line.TryEnter(leaveLine?.Token ?? giveUp.Token) ?? throw new DeviceBusyException(deviceId, _line.Waiting);
             var waited = !turn.IsCompleted;
             await turn;
@@ -106,9 +109,21 @@ internal sealed partial class CommandRunner(
                 }
 
                 ThrowIfOffline(request);
-                return request.Options.Confirm
-                    ? await ConfirmAsync(attempt, () => timeout.CancelAfter(Left(started, attempt.Limit)))
-                    : await PublishOnlyAsync(attempt);
+                if (stopping?.TryBegin() == false)
+                {
+                    throw NotBegun();
+                }
+
+                try
+                {
+                    return request.Options.Confirm
+                        ? await ConfirmAsync(attempt, () => timeout.CancelAfter(Left(started, attempt.Limit)))
+                        : await PublishOnlyAsync(attempt);
+                }
+                finally
+                {
+                    stopping?.End();
+                }
             }
             finally
             {
@@ -125,9 +140,13 @@ internal sealed partial class CommandRunner(
 
             throw TimedOut(started, attempt);
         }
-        catch (OperationCanceledException) when (closing.IsCancellationRequested)
+        catch (OperationCanceledException) when (fenceCloses.IsCancellationRequested)
         {
             throw Fenced(fence?.WhyClosed(started));
+        }
+        catch (OperationCanceledException) when (siloCloses.IsCancellationRequested)
+        {
+            throw NotBegun();
         }
         catch (BrokerUnavailableException exception) when (!exception.Refused && time.GetUtcNow() >= deadline)
         {
@@ -166,6 +185,8 @@ internal sealed partial class CommandRunner(
             throw Fenced(reason);
         }
     }
+
+    private DeviceInterruptedException NotBegun() => new(deviceId, InterruptedReason, published: false);
 
     private DeviceInterruptedException Fenced(string? reason) => new(deviceId, reason ?? InterruptedReason, published: false);
 

@@ -28,6 +28,7 @@ internal sealed class SiloCommandLine
           --Devices:CommandQualityOfService=AtLeastOnce|AtMostOnce
           --Dashboard:Enabled=true|false     default: only while HTTP listens on loopback alone
           --FleetPage:Enabled=true|false     default: only while HTTP listens on loopback alone; elsewhere it needs FleetPage__Token in the environment
+          --SettingsDirectory=DIR            take each file there as a setting, named as in the environment: for secrets
           --Shutdown:DrainDelay=hh:mm:ss     how long to report not ready before stopping; default 00:00:00
           --Logging:LogLevel:Default=LEVEL   Trace, Debug, Information, Warning, Error
           --Mqtt:NAME=value                  any option of the stream provider, such as Mqtt:ReceiveMaximum
@@ -40,6 +41,9 @@ internal sealed class SiloCommandLine
     private static readonly HashSet<string> Roots = new(
         ["ConnectionStrings", "Orleans", "Logging", "Kestrel", "Urls", "Environment", "AllowedHosts", .. SiloSettings.OwnRoots],
         StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Returns whether a key is, by its first part, one of the silo's.</summary>
+    public static bool IsSetting(string key) => Roots.Contains(key.Split(':')[0]);
 
     private SiloCommandLine()
     {
@@ -78,7 +82,7 @@ internal sealed class SiloCommandLine
 
             var equals = arg.IndexOf('=', StringComparison.Ordinal);
             var key = equals < 0 ? arg[2..] : arg[2..equals];
-            if (!Roots.Contains(key.Split(':')[0]))
+            if (!IsSetting(key))
             {
                 throw Bad($"'--{key}' is not an option");
             }

@@ -81,7 +81,8 @@ internal static class SiloHost
         }
     }
 
-    /// <summary>Puts the configuration together: our defaults, appsettings.json beside the binary, environment, command line.</summary>
+    /// <summary>Puts the configuration together: our defaults, appsettings.json beside the binary, environment, the files of a directory, command line.</summary>
+    /// <exception cref="SiloStartException">The directory cannot be read, or holds a file that is no setting.</exception>
     public static WebApplicationBuilder CreateBuilder(SiloCommandLine commandLine)
     {
         var options = new WebApplicationOptions
@@ -91,6 +92,7 @@ internal static class SiloHost
         };
         var builder = WebApplication.CreateBuilder(options);
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource { InitialData = LoggingDefaults });
+        SettingsDirectory.Add(builder.Configuration, commandLine.Settings);
         builder.Configuration.AddInMemoryCollection(commandLine.Settings);
         builder.Services.AddSingleton(new StartPhase { TracesAlways = builder.Configuration["Logging:LogLevel:Default"] is "Debug" or "Trace" });
         builder.Logging.ClearProviders();

@@ -28,6 +28,7 @@ internal sealed record SiloSettings
         ["FleetPage"] = ["Enabled", "Token"],
         ["Shutdown"] = ["DrainDelay"],
         ["Telemetry"] = ["UpdateSamplingRatio"],
+        ["SettingsDirectory"] = [],
         ["Orleans"] =
         [
             "BroadcastChannel", "ClusterId", "Clustering", "EnableDistributedTracing", "Endpoints", "Gateway", "GrainDirectory", "GrainStorage", "Journaling",

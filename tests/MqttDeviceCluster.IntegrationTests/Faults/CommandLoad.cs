@@ -31,6 +31,9 @@ internal sealed class CommandLoad : IAsyncDisposable
     private readonly Stopwatch _clock = new();
     private Task _run = Task.CompletedTask;
 
+    /// <summary>Gets how many commands have not ended well so far.</summary>
+    public int Failed => _told.Values.Count(static told => told.Happened != true);
+
     private CommandLoad(string broker) => _fleet = new(new()
     {
         Broker = new Uri(broker),

@@ -22,7 +22,7 @@ public enum FaultStore
 /// The whole system on real parts: a mosquitto that keeps its data, a PostgreSQL or a Redis for members and states, several silo processes, and an Orleans client in this process
 /// that finds the silos through the members' table as a service would.
 /// </summary>
-internal sealed class FaultCluster : IAsyncDisposable
+internal sealed class FaultCluster : ILoadableCluster
 {
     public const int Silos = 3;
 
@@ -126,29 +126,40 @@ internal sealed class FaultCluster : IAsyncDisposable
     /// <summary>Reads which pins the store has of each updating device: past the silos, where the store can be read so.</summary>
     public async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadStoreAsync()
     {
-        Dictionary<string, IReadOnlySet<int>> stored = [];
         if (_store == FaultStore.PostgreSql)
         {
-            await using var source = NpgsqlDataSource.Create(_database);
-            await using var command = source.CreateCommand("SELECT grain_key, state FROM mdc_grain_state WHERE grain_key LIKE 'u%' AND state IS NOT NULL");
-            await using var rows = await command.ExecuteReaderAsync();
-            while (await rows.ReadAsync())
-            {
-                using var state = JsonDocument.Parse(rows.GetString(1));
-                stored[rows.GetString(0)] = state.RootElement.GetProperty("pins").EnumerateArray().Select(static pin => pin.GetProperty("pin").GetInt32()).ToHashSet();
-            }
+            return await ReadPostgreSqlAsync(_database);
         }
-        else
+
+        Dictionary<string, IReadOnlySet<int>> stored = [];
+        foreach (var deviceId in Updates.DeviceIds)
         {
-            foreach (var deviceId in Updates.DeviceIds)
-            {
-                var snapshot = await Caller.GetSnapshotAsync(deviceId);
-                stored[deviceId] = snapshot.Pins.Select(static pin => pin.Pin).ToHashSet();
-            }
+            var snapshot = await Caller.GetSnapshotAsync(deviceId);
+            stored[deviceId] = snapshot.Pins.Select(static pin => pin.Pin).ToHashSet();
         }
 
         return stored;
     }
+
+    /// <summary>Reads which pins a PostgreSQL has of each updating device: past the silos.</summary>
+    public static async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadPostgreSqlAsync(string database)
+    {
+        Dictionary<string, IReadOnlySet<int>> stored = [];
+        await using var source = NpgsqlDataSource.Create(database);
+        await using var command = source.CreateCommand("SELECT grain_key, state FROM mdc_grain_state WHERE grain_key LIKE 'u%' AND state IS NOT NULL");
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            using var state = JsonDocument.Parse(rows.GetString(1));
+            stored[rows.GetString(0)] = state.RootElement.GetProperty("pins").EnumerateArray().Select(static pin => pin.GetProperty("pin").GetInt32()).ToHashSet();
+        }
+
+        return stored;
+    }
+
+    /// <summary>Connects this process as a service would be, by the members' table in a PostgreSQL.</summary>
+    public static Task<IHost> ConnectByPostgreSqlAsync(string clusterId, string serviceId, string database) => ConnectAsync(
+        clusterId, serviceId, client => client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = ("Npgsql", database)));
 
     public async ValueTask DisposeAsync()
     {
@@ -207,24 +218,21 @@ internal sealed class FaultCluster : IAsyncDisposable
         _client = await ConnectAsync();
     }
 
-    private async Task<IHost> ConnectAsync()
+    private Task<IHost> ConnectAsync() => _store == FaultStore.PostgreSql
+        ? ConnectByPostgreSqlAsync(_name, _name, _database)
+        : ConnectAsync(_name, _name, client => client.UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(_database)));
+
+    private static async Task<IHost> ConnectAsync(string clusterId, string serviceId, Action<IClientBuilder> useClustering)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.UseOrleansClient(client =>
         {
-            client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (_name, _name));
+            client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, serviceId));
 
             // A silo that comes is found after a minute by default; these here come and go all the time.
             client.Configure<GatewayOptions>(static options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(3));
-            if (_store == FaultStore.PostgreSql)
-            {
-                client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = ("Npgsql", _database));
-            }
-            else
-            {
-                client.UseRedisClustering(options => options.ConfigurationOptions = ConfigurationOptions.Parse(_database));
-            }
+            useClustering(client);
         });
         builder.Services.AddDeviceCluster();
         var host = builder.Build();

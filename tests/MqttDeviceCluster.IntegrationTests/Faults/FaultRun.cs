@@ -1,10 +1,27 @@
 using System.Diagnostics;
 using System.Globalization;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
 
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
+/// <summary>A cluster that can be put under load.</summary>
+internal interface ILoadableCluster : IAsyncDisposable
+{
+    MosquittoBroker Broker { get; }
+
+    /// <summary>Gets where the updates are noted.</summary>
+    UpdateLedger Updates { get; }
+
+    /// <summary>Gets the facade of a service.</summary>
+    IDeviceCluster Caller { get; }
+
+    /// <summary>Reads which pins the store has of each updating device.</summary>
+    Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadStoreAsync();
+}
+
 /// <summary>A cluster under load, while something happens to it; and the balance afterwards.</summary>
-internal sealed class FaultRun : IAsyncDisposable
+internal class LoadRun<TCluster> : IAsyncDisposable
+    where TCluster : ILoadableCluster
 {
     public const int UpdatesPerSecond = 500;
     public const int CommandsPerSecond = 20;
@@ -13,35 +30,20 @@ internal sealed class FaultRun : IAsyncDisposable
     private static readonly TimeSpan SettleBound = TimeSpan.FromSeconds(90);
 
     private readonly UpdateLoad _updates;
-    private readonly CommandLoad _commands;
 
-    private FaultRun(FaultCluster cluster, UpdateLoad updates, CommandLoad commands)
+    protected LoadRun(TCluster cluster, UpdateLoad updates, CommandLoad commands)
     {
         Cluster = cluster;
         _updates = updates;
-        _commands = commands;
+        Commands = commands;
     }
 
-    public FaultCluster Cluster { get; }
+    public TCluster Cluster { get; }
 
-    /// <summary>Starts a cluster and the load on it; returns when both updates and commands get through.</summary>
-    public static async Task<FaultRun> StartAsync(FaultStore store, SiloNetwork? network = null)
-    {
-        var cluster = await FaultCluster.StartAsync(store, network);
-        try
-        {
-            // The first command waits for the first connection to the broker, and says that the way to a device and back is open.
-            var commands = await CommandLoad.StartAsync(cluster.Broker.ConnectionString, () => cluster.Caller, CommandsPerSecond);
-            UpdateLoad updates = new(cluster.Broker.ConnectionString, cluster.Updates, UpdatesPerSecond);
-            await cluster.Updates.WaitForEveryDeviceAsync();
-            return new(cluster, updates, commands);
-        }
-        catch (Exception)
-        {
-            await cluster.DisposeAsync();
-            throw;
-        }
-    }
+    public CommandLoad Commands { get; }
+
+    /// <summary>Begins with the load on a cluster, whose owner this becomes; returns when both updates and commands get through.</summary>
+    public static Task<LoadRun<TCluster>> StartAsync(TCluster cluster) => StartAsync(cluster, static (cluster, updates, commands) => new LoadRun<TCluster>(cluster, updates, commands));
 
     /// <summary>Waits until every device is served: what it sends from now on is stored.</summary>
     public Task WaitForServiceAsync() => Cluster.Updates.WaitForEveryDeviceAsync();
@@ -50,17 +52,47 @@ internal sealed class FaultRun : IAsyncDisposable
     public async Task<FaultBalance> FinishAsync(TimeSpan? settleBound = null)
     {
         await _updates.StopAsync();
-        var commands = _commands.StopAsync();
+        var commands = Commands.StopAsync();
         var unsettled = await Cluster.Updates.SettleAsync(settleBound ?? SettleBound);
         return new(Cluster.Updates.Balance(await Cluster.ReadStoreAsync()), unsettled, await commands);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _commands.DisposeAsync();
+        await Commands.DisposeAsync();
         await _updates.DisposeAsync();
         await Cluster.DisposeAsync();
     }
+
+    protected static async Task<TRun> StartAsync<TRun>(TCluster cluster, Func<TCluster, UpdateLoad, CommandLoad, TRun> create)
+    {
+        try
+        {
+            // The first command waits for the first connection to the broker, and says that the way to a device and back is open.
+            var commands = await CommandLoad.StartAsync(cluster.Broker.ConnectionString, () => cluster.Caller, CommandsPerSecond);
+            UpdateLoad updates = new(cluster.Broker.ConnectionString, cluster.Updates, UpdatesPerSecond);
+            await cluster.Updates.WaitForEveryDeviceAsync();
+            return create(cluster, updates, commands);
+        }
+        catch (Exception)
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+}
+
+/// <summary>A <see cref="FaultCluster"/> under load.</summary>
+internal sealed class FaultRun : LoadRun<FaultCluster>
+{
+    private FaultRun(FaultCluster cluster, UpdateLoad updates, CommandLoad commands)
+        : base(cluster, updates, commands)
+    {
+    }
+
+    /// <summary>Starts a cluster and the load on it; returns when both updates and commands get through.</summary>
+    public static async Task<FaultRun> StartAsync(FaultStore store, SiloNetwork? network = null) =>
+        await StartAsync(await FaultCluster.StartAsync(store, network), static (cluster, updates, commands) => new FaultRun(cluster, updates, commands));
 }
 
 /// <summary>What became of everything.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace MqttDeviceCluster.IntegrationTests.Faults;
@@ -25,24 +24,15 @@ internal sealed class SiloNetwork : IAsyncDisposable
     public static async Task<SiloNetwork> CreateAsync()
     {
         SiloNetwork network = new();
-        if (!Environment.IsPrivilegedProcess || !File.Exists("/usr/sbin/ip"))
-        {
-            Assert.Skip("A network namespace needs root and iproute2.");
-        }
-
-        if (await IpAsync("netns", "add", network._name) is { } problem)
-        {
-            Assert.Skip($"A network namespace cannot be made here: {problem}");
-        }
-
+        await Ip.AddNamespaceOrSkipAsync(network._name);
         try
         {
-            await RunAsync("link", "add", network.Cable, "type", "veth", "peer", "name", "silo", "netns", network._name);
-            await RunAsync("addr", "add", $"{Outside}/30", "dev", network.Cable);
-            await RunAsync("link", "set", network.Cable, "up");
-            await RunAsync("-n", network._name, "addr", "add", $"{Inside}/30", "dev", "silo");
-            await RunAsync("-n", network._name, "link", "set", "silo", "up");
-            await RunAsync("-n", network._name, "link", "set", "lo", "up");
+            await Ip.RunAsync("link", "add", network.Cable, "type", "veth", "peer", "name", "silo", "netns", network._name);
+            await Ip.RunAsync("addr", "add", $"{Outside}/30", "dev", network.Cable);
+            await Ip.RunAsync("link", "set", network.Cable, "up");
+            await Ip.RunAsync("-n", network._name, "addr", "add", $"{Inside}/30", "dev", "silo");
+            await Ip.RunAsync("-n", network._name, "link", "set", "silo", "up");
+            await Ip.RunAsync("-n", network._name, "link", "set", "lo", "up");
             return network;
         }
         catch (Exception)
@@ -53,31 +43,14 @@ internal sealed class SiloNetwork : IAsyncDisposable
     }
 
     /// <summary>Pulls the cable: packets are lost both ways, without a word to anyone.</summary>
-    public Task CutAsync() => RunAsync("-n", _name, "link", "set", "silo", "down");
+    public Task CutAsync() => Ip.RunAsync("-n", _name, "link", "set", "silo", "down");
 
     /// <summary>Puts it back.</summary>
-    public Task HealAsync() => RunAsync("-n", _name, "link", "set", "silo", "up");
+    public Task HealAsync() => Ip.RunAsync("-n", _name, "link", "set", "silo", "up");
 
     public async ValueTask DisposeAsync()
     {
         // The cable goes with the namespace.
-        await RunAsync("netns", "del", _name);
-    }
-
-    private static async Task RunAsync(params string[] arguments)
-    {
-        if (await IpAsync(arguments) is { } problem)
-        {
-            throw new InvalidOperationException($"ip {string.Join(' ', arguments)}: {problem}");
-        }
-    }
-
-    // Returns what went wrong.
-    private static async Task<string?> IpAsync(params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true })!;
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return process.ExitCode == 0 ? null : error.Trim();
+        await Ip.RunAsync("netns", "del", _name);
     }
 }

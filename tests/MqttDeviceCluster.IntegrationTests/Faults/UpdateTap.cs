@@ -13,7 +13,8 @@ internal sealed class UpdateTap : IAsyncDisposable
     /// <param name="address">Where it listens.</param>
     /// <param name="brokerPort">The broker's port on 127.0.0.1.</param>
     /// <param name="ledger">Who is told.</param>
-    public UpdateTap(IPAddress address, int brokerPort, UpdateLedger ledger) => _relay = new(address, brokerPort, () =>
+    /// <param name="listenPort">The port that it listens on; 0 for one of its own.</param>
+    public UpdateTap(IPAddress address, int brokerPort, UpdateLedger ledger, int listenPort = 0) => _relay = new(address, brokerPort, () =>
     {
         // One id table for both directions: what the broker sent under an id is what the silo acknowledges with it.
         var numbers = new int?[ushort.MaxValue + 1];
@@ -37,7 +38,7 @@ internal sealed class UpdateTap : IAsyncDisposable
                     }
                 }
             }));
-    });
+    }, listenPort);
 
     /// <summary>Gets the address for silos.</summary>
     public string ConnectionString => $"mqtt://{_relay.EndPoint}";

@@ -41,7 +41,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         }
 
         _process = Start(
-            [.. options.Launcher, "dotnet", .. options.ReplaceArguments ? [SiloDll(), .. options.Arguments] : arguments.Concat(options.Arguments)], options.Environment);
+            options.Command ?? [.. options.Launcher, "dotnet", .. options.ReplaceArguments ? [SiloDll(), .. options.Arguments] : arguments.Concat(options.Arguments)], options.Environment);
     }
 
     /// <summary>Gets the port of the embedded broker; nothing listens there when another broker is used.</summary>
@@ -196,20 +196,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         }
     }
 
-    // .../tests/<this project>/bin/<configuration>/<framework>/ → .../src/MqttDeviceCluster.Silo/bin/<configuration>/<framework>/
-    private static string SiloDll()
-    {
-        var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
-        var root = framework;
-        while (!File.Exists(Path.Combine(root.FullName, "MqttDeviceCluster.sln")))
-        {
-            root = root.Parent ?? throw new InvalidOperationException($"{framework} is not below the solution.");
-        }
-
-        var dll = Path.Combine(
-            root.FullName, "src", "MqttDeviceCluster.Silo", "bin", framework.Parent!.Name, framework.Name, "MqttDeviceCluster.Silo.dll");
-        return File.Exists(dll) ? dll : throw new InvalidOperationException($"{dll} is not built.");
-    }
+    private static string SiloDll() => Path.Combine(Repository.BuildOf("src/MqttDeviceCluster.Silo"), "MqttDeviceCluster.Silo.dll");
 
     private Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment)
     {
@@ -279,6 +266,9 @@ internal sealed record SiloProcessOptions
 
     /// <summary>Gets a command that becomes the silo, such as <c>ip netns exec</c>.</summary>
     public IReadOnlyList<string> Launcher { get; init; } = [];
+
+    /// <summary>Gets a command that runs the silo, in place of everything that is chosen here but <see cref="Address"/> and <see cref="HttpPort"/>.</summary>
+    public IReadOnlyList<string>? Command { get; init; }
 
     /// <summary>Gets whether <see cref="Arguments"/> are all there are.</summary>
     public bool ReplaceArguments { get; init; }

@@ -21,14 +21,15 @@ internal sealed class TcpRelay : IAsyncDisposable
     private readonly HashSet<Task> _connections = [];
     private readonly Task _accepting;
 
-    /// <param name="address">Where it listens, on a port of its own.</param>
+    /// <param name="address">Where it listens.</param>
     /// <param name="port">The server's port on 127.0.0.1.</param>
     /// <param name="filters">Makes the filters of a connection; without, everything goes on as it comes.</param>
-    public TcpRelay(IPAddress address, int port, Func<(RelayFilter FromClient, RelayFilter FromServer)>? filters = null)
+    /// <param name="listenPort">The port that it listens on; 0 for one of its own.</param>
+    public TcpRelay(IPAddress address, int port, Func<(RelayFilter FromClient, RelayFilter FromServer)>? filters = null, int listenPort = 0)
     {
         _port = port;
         _filters = filters ?? (static () => (static buffer => buffer.End, static buffer => buffer.End));
-        _listener = new(address, 0);
+        _listener = new(address, listenPort);
         _listener.Start();
         _accepting = AcceptAsync();
     }

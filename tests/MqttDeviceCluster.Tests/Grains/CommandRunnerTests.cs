@@ -18,6 +18,7 @@ public sealed class CommandRunnerTests
     private bool _sends = true;
     private DevicePresence _presence = DevicePresence.Unknown;
     private FakeFence? _fence;
+    private SiloStopping? _stopping;
 
     private static CancellationToken NotInterrupted => CancellationToken.None;
 
@@ -33,7 +34,7 @@ public sealed class CommandRunnerTests
     private CommandRunner Runner(int maxWaiting = 64)
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _fence, _time, new DeviceMetrics(meters), NullLogger.Instance);
+        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _stopping, _fence, _time, new DeviceMetrics(meters), NullLogger.Instance);
 
         Task PublishAsync(DeviceCommand command)
         {
@@ -291,6 +292,42 @@ public sealed class CommandRunnerTests
         Assert.False(timeout.Published);
         Assert.Equal([13], timeout.MissingPins);
         Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_SiloAboutToStop_ConfirmsWhatWasSentAndPublishesNothingMore()
+    {
+        await Turns();
+        using SiloStopping stopping = new(_time);
+        _stopping = stopping;
+        var runner = Runner();
+        var sent = runner.RunAsync(Set(), stopping.Token, Token);
+        var inLine = runner.RunAsync(Set(), stopping.Token, Token);
+
+        var stop = stopping.StopAsync(Token);
+        var late = runner.RunAsync(Set(), stopping.Token, Token);
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(inLine))).Published);
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(late))).Published);
+        Assert.False(stop.IsCompleted);
+
+        Receive(High);
+        Assert.Equal(Evidence.Observed, (await Ends(sent)).Evidence);
+        await stop.WaitAsync(TestClock.Bound, Token);
+        Assert.False((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(runner.RunAsync(Set(), CancellationToken.None, Token)))).Published);
+        Assert.Single(_published);
+    }
+
+    [Fact]
+    public async Task RunAsync_SiloStopsBeforeTheAnswer_IsInterruptedAsPublished()
+    {
+        await Turns();
+        using SiloStopping stopping = new(_time);
+        _stopping = stopping;
+        var sent = Runner().RunAsync(Set(), stopping.Token, Token);
+        var stop = stopping.StopAsync(Token);
+        _time.Advance(SiloStopping.FinishTime);
+        Assert.True((await Assert.ThrowsAsync<DeviceInterruptedException>(() => Ends(sent))).Published);
+        await stop.WaitAsync(TestClock.Bound, Token);
     }
 
     [Fact]

@@ -1,0 +1,51 @@
+using MqttDeviceCluster;
+using Orleans.Configuration;
+
+var builder = WebApplication.CreateBuilder(args);
+if (builder.Configuration["SettingsDirectory"] is { } directory)
+{
+    // The connection string is a mounted secret.
+    builder.Configuration.AddKeyPerFile(directory);
+}
+
+// Which cluster, and where its members stand, is configuration (Orleans:ClusterId, ServiceId, Clustering): see kustomization.yaml beside this file.
+builder.UseOrleansClient(client =>
+{
+    // Silos come and go with each rollout: a new one is found within seconds, not within Orleans' minute.
+    client.Configure<GatewayOptions>(static options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(5));
+
+    // While no silo is there, the start waits and does not fail.
+    client.UseConnectionRetryFilter(static async (_, cancellationToken) =>
+    {
+        await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
+        return true;
+    });
+});
+builder.Services.AddDeviceCluster();
+builder.Services.AddHealthChecks();
+
+var app = builder.Build();
+app.MapHealthChecks("/health");
+
+app.MapGet("/devices/{device}", async (string device, IDeviceCluster cluster, CancellationToken cancellationToken) =>
+    (await cluster.GetSnapshotAsync(device, cancellationToken)).Pins.Select(static pin => new { pin.Pin, State = pin.State.ToString() }));
+
+app.MapPut("/devices/{device}/pins/{pin:int}/{state}", async (string device, int pin, PinState state, IDeviceCluster cluster, CancellationToken cancellationToken) =>
+{
+    try
+    {
+        await cluster.SetPinsAsync(device, [new(pin, state)], cancellationToken: cancellationToken);
+        return Results.NoContent();
+    }
+    catch (Exception e) when (e is DeviceTimeoutException or DeviceInterruptedException { Published: true })
+    {
+        // It may have acted. Setting a pin twice is harmless: the caller may ask again.
+        return Results.Problem(e.Message, statusCode: StatusCodes.Status504GatewayTimeout);
+    }
+    catch (DeviceClusterException e)
+    {
+        return Results.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+});
+
+await app.RunAsync();

@@ -1,0 +1,51 @@
+using System.Runtime.Versioning;
+using MqttDeviceCluster.IntegrationTests.Faults;
+
+namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
+
+/// <summary>The pods of the overlay for development come, go and die under load, each in a network namespace of its own.</summary>
+[SupportedOSPlatform("linux")]
+public sealed class PodClusterTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task Dev_ScaledRolledAndKilledUnderLoad_LosesNothing()
+    {
+        await using var run = await LoadRun<PodCluster>.StartAsync(await PodCluster.StartAsync());
+        await using var service = await ServiceLoad.StartAsync(run.Cluster.Service!.Process.Http, run.Cluster.Broker);
+
+        // From one to three.
+        await Task.WhenAll(run.Cluster.StartSiloAsync(), run.Cluster.StartSiloAsync());
+        await run.WaitForServiceAsync();
+
+        // A rollout, as the Deployment does it: one more, and when it is ready one of the old ones less.
+        var (failedBefore, refusedBefore) = (run.Commands.Failed, service.Failures.Count);
+        foreach (var old in run.Cluster.Silos.ToList())
+        {
+            await run.Cluster.StartSiloAsync();
+            await run.Cluster.StopSiloAsync(old);
+            await run.WaitForServiceAsync();
+        }
+
+        var (failed, refused) = (run.Commands.Failed - failedBefore, service.Failures.Count - refusedBefore);
+
+        await run.Cluster.KillSiloAsync(run.Cluster.Silos[0]);
+        await run.Cluster.StartSiloAsync();
+        await run.WaitForServiceAsync();
+
+        // And back to one.
+        await run.Cluster.StopSiloAsync(run.Cluster.Silos[0]);
+        await run.Cluster.StopSiloAsync(run.Cluster.Silos[0]);
+        await run.WaitForServiceAsync();
+        await service.WaitForSuccessAsync();
+
+        var balance = await run.FinishAsync();
+        output.WriteLine(balance.ToString());
+        output.WriteLine($"in the rollout {failed} commands failed, and {refused} requests of the service");
+        output.WriteLine($"the service: {service.Succeeded} requests succeeded, {service.Failures.Count} failed: {string.Join("; ", service.Failures.GroupBy(static f => f).Select(static g => $"{g.Count()} {g.Key}"))}");
+        balance.AssertPromises();
+        Assert.Equal(balance.Updates.Taken, balance.Updates.Stored);
+        Assert.InRange(failed, 0, 5);
+        Assert.InRange(refused, 0, 5);
+        Assert.True(service.Succeeded > 100, $"{service.Succeeded} requests of the service succeeded.");
+    }
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Runtime.Versioning;
+using System.Text;
+using k8s.Models;
+using MqttDeviceCluster.IntegrationTests.Faults;
+using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using Npgsql;
+
+namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
+
+/// <summary>One pod of infra/k8s on real parts, as the manifests say, in a network namespace, without Kubernetes. Its start is timed.</summary>
+[Collection(AloneCollection.Name), SupportedOSPlatform("linux")]
+public sealed class PodTests(ITestOutputHelper output)
+{
+    private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(5);
+
+    [Fact]
+    public async Task Prod_OnePod_IsReadyInTimeWithoutRightsAndStopsInOrder()
+    {
+        const string BrokerName = "broker.example";
+        var rendered = await Manifests.RenderAsync("overlays/prod");
+        await using var network = await PodNetwork.CreateAsync();
+        await using var postgreSql = await PostgreSqlServer.StartNewAsync();
+        using TestCertificates certificates = new();
+        await using var broker = MosquittoBroker.Prepare();
+        certificates.WriteServer(broker.DirectoryPath, BrokerName);
+        certificates.WriteClient(Path.Combine(broker.DirectoryPath, "client.pem"), "mqtt-device-cluster");
+        await using var tls = await MosquittoBroker.StartAsync(
+            "require_certificate true",
+            "use_identity_as_username true",
+            $"cafile {broker.DirectoryPath}/ca.pem",
+            $"certfile {broker.DirectoryPath}/server.pem",
+            $"keyfile {broker.DirectoryPath}/server.key");
+        await using TcpRelay brokerRelay = new(PodNetwork.Outside, tls.Port, listenPort: 8884);
+        await using TcpRelay storeRelay = new(PodNetwork.Outside, postgreSql.Port);
+        var database = await postgreSql.CreateDatabaseAsync();
+        NpgsqlConnectionStringBuilder forPods = new(database) { Host = PodNetwork.Outside.ToString(), Port = storeRelay.EndPoint.Port };
+        var manifests = rendered.With(Manifests.Parse(
+            SecretOf("silo-secrets", ("ConnectionStrings__postgresql", forPods.ConnectionString + "\n"))
+            + "\n---\n"
+            + SecretOf("broker-tls", ("ca.crt", Read("ca.pem")), ("tls.crt", Read("client.pem")), ("tls.key", Read("client.key")))));
+        var container = manifests.Silo.Spec.Template.Spec.Containers.Single();
+
+        // A busy machine may be slower once, or twice.
+        var best = TimeSpan.MaxValue;
+        for (var attempt = 0; attempt < 3 && best > ReadyBound; attempt++)
+        {
+            var watch = Stopwatch.StartNew();
+            await using var pod = await Pod.StartAsync(network, manifests, "silo", "src/MqttDeviceCluster.Silo", BrokerName);
+            await pod.WaitForReadyAsync(container);
+            best = watch.Elapsed < best ? watch.Elapsed : best;
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready after {watch.Elapsed.TotalSeconds:0.00} s"));
+            await pod.Process.WaitForHealthAsync(container.StartupProbe.HttpGet.Path, static _ => true);
+            await pod.Process.WaitForHealthAsync(container.LivenessProbe.HttpGet.Path, static _ => true);
+
+            var status = (await pod.ReadProcessAsync("status")).Split('\n').Select(static line => line.Split(':', 2)).Where(static line => line.Length == 2)
+                .ToDictionary(static line => line[0], static line => line[1].Trim());
+            Assert.Equal("1654\t1654\t1654\t1654", status["Uid"]);
+            Assert.Equal("0000000000000000", status["CapBnd"]);
+            Assert.Equal("1", status["NoNewPrivs"]);
+            Assert.Contains((await pod.ReadProcessAsync("mountinfo")).Split('\n'), static mount => mount.Split(' ') is [_, _, _, _, "/", var options, ..] && options.Split(',').Contains("ro"));
+            Assert.Equal(512 * 1024 * 1024, await MemoryLimitAsync(pod));
+            Assert.Equal(pod.Name, await PostgreSqlServer.ScalarAsync(database, "SELECT siloname FROM orleansmembershiptable WHERE deploymentid = 'production' AND status = 3"));
+            output.WriteLine($"{status["VmRSS"]} resident");
+
+            pod.Process.Terminate();
+            await WaitForNotReadyAsync(pod, container);
+            Assert.Equal(0, await pod.Process.WaitForExitAsync());
+            Assert.Equal("", pod.Process.Error);
+        }
+
+        Assert.True(best < ReadyBound, $"It was ready after {best}.");
+
+        string Read(string file) => File.ReadAllText(Path.Combine(broker.DirectoryPath, file));
+    }
+
+    private static string SecretOf(string name, params IEnumerable<(string Key, string Value)> data) =>
+        $"""
+        apiVersion: v1
+        kind: Secret
+        metadata:
+          name: {name}
+          namespace: mqtt-device-cluster
+        data:
+        {string.Join('\n', data.Select(static pair => $"  {pair.Key}: {Convert.ToBase64String(Encoding.UTF8.GetBytes(pair.Value))}"))}
+        """;
+
+    // Both versions of cgroups.
+    private static async Task<long> MemoryLimitAsync(Pod pod)
+    {
+        var groups = (await pod.ReadProcessAsync("cgroup")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line.Split(':', 3)).ToList();
+        var file = groups.Find(static group => group[1].Split(',').Contains("memory")) is { } v1
+            ? $"/sys/fs/cgroup/memory{v1[2]}/memory.limit_in_bytes"
+            : $"/sys/fs/cgroup{groups.Single(static group => group[0] == "0")[2]}/memory.max";
+        return long.Parse(await File.ReadAllTextAsync(file), CultureInfo.InvariantCulture);
+    }
+
+    private static async Task WaitForNotReadyAsync(Pod pod, V1Container container)
+    {
+        await Until.TrueAsync(
+            async () =>
+            {
+                using var response = await pod.Process.Http.GetAsync(new Uri(container.ReadinessProbe.HttpGet.Path, UriKind.Relative), TestContext.Current.CancellationToken);
+                return response.StatusCode == HttpStatusCode.ServiceUnavailable;
+            },
+            "the pod to be not ready");
+
+        // It still lives, and serves who did not notice yet.
+        using var live = await pod.Process.Http.GetAsync(new Uri(container.LivenessProbe.HttpGet.Path, UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, live.StatusCode);
+    }
+}
