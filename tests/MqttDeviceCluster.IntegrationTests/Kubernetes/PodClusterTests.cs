@@ -5,6 +5,7 @@ namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
 
 /// <summary>The pods of the overlay for development come, go and die under load, each in a network namespace of its own.</summary>
 [SupportedOSPlatform("linux")]
+[Collection(FaultsCollection.Name)]
 public sealed class PodClusterTests(ITestOutputHelper output)
 {
     [Fact]
