@@ -17,4 +17,7 @@ public enum GapReason
 
     /// <summary>The activation of one device ended before its news could be told.</summary>
     DeviceInterrupted = 4,
+
+    /// <summary>An event of a kind that the watcher's version, or that of the silo it is connected to, does not know.</summary>
+    UnknownEvent = 5,
 }

@@ -26,6 +26,7 @@ internal static class PresenceWords
         GapReason.SiloJoined => "silo-joined",
         GapReason.Reconnected => "reconnected",
         GapReason.DeviceInterrupted => "device-interrupted",
+        GapReason.UnknownEvent => "unknown-event",
         _ => reason.ToString().ToLowerInvariant(),
     };
 

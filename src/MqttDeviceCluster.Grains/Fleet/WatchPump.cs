@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Fleet;
+using Orleans.Serialization;
 
 namespace MqttDeviceCluster;
 
 /// <summary>
 /// Sends one watch's events from this silo to its watcher: one batch at a time, and what gathers meanwhile is the next one. A batch that fails is sent again, and the
-/// watcher knows it by its number.
+/// watcher knows it by its number. An event that a watcher of an older version does not know is a gap to it.
 /// </summary>
 internal sealed partial class WatchPump : IAsyncDisposable
 {
@@ -26,6 +27,7 @@ internal sealed partial class WatchPump : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _run;
     private long _renewedAt;
+    private bool _saidUnreadable;
 
     /// <param name="registration">The watch.</param>
     /// <param name="subscription">Its events.</param>
@@ -119,9 +121,22 @@ internal sealed partial class WatchPump : IAsyncDisposable
                 return;
             }
 
-            if (await TrySendAsync(batch))
+            switch (await TrySendAsync(batch))
             {
-                return;
+                case Attempt.Sent:
+                    return;
+                case Attempt.Unreadable when batch.Events.Length > 1:
+                    await SendEachAsync(batch);
+                    return;
+                case Attempt.Unreadable when batch.Events is [not GapEvent and var unknown]:
+                    if (!_saidUnreadable)
+                    {
+                        _saidUnreadable = true;
+                        LogUnreadable(WatchId, unknown.GetType().Name);
+                    }
+
+                    batch = batch with { Events = [new GapEvent(unknown.DeviceId, unknown.At, GapReason.UnknownEvent, 1)] };
+                    continue;
             }
 
             if (!_siloStopping.IsCancellationRequested)
@@ -136,7 +151,22 @@ internal sealed partial class WatchPump : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TrySendAsync(WatchBatch batch)
+    /// <summary>Sends the events of a batch one by one, so that all those arrive that can be read.</summary>
+    private async Task SendEachAsync(WatchBatch batch)
+    {
+        for (var i = 0; i < batch.Events.Length; i++)
+        {
+            await SendAsync(batch with
+            {
+                First = batch.First + i,
+                Events = [batch.Events[i]],
+                Leaving = batch.Leaving && i == batch.Events.Length - 1,
+                LostSilos = i == 0 ? batch.LostSilos : [],
+            });
+        }
+    }
+
+    private async Task<Attempt> TrySendAsync(WatchBatch batch)
     {
         // Before the call: a stop that begins during it must cut it short.
         var isLastResort = _siloStopping.IsCancellationRequested;
@@ -145,15 +175,31 @@ internal sealed partial class WatchPump : IAsyncDisposable
         try
         {
             await _observer.OnEventsAsync(batch).WaitAsync(isLastResort ? _stopping.Token : giveUp.Token);
-            return true;
+            return Attempt.Sent;
+        }
+        catch (Exception exception) when (!_stopping.IsCancellationRequested && exception is SerializerException or TypeLoadException)
+        {
+            // The watcher, or a silo on the way to it, is older than this one.
+            LogNotSent(exception, WatchId, batch.First);
+            return Attempt.Unreadable;
         }
         catch (Exception exception) when (!_stopping.IsCancellationRequested)
         {
             // Whatever it was, the watcher may be reached again before its lease ends; if it is not, the lease ends this.
             LogNotSent(exception, WatchId, batch.First);
-            return false;
+            return Attempt.Failed;
         }
     }
+
+    private enum Attempt
+    {
+        Sent,
+        Failed,
+        Unreadable,
+    }
+
+    [LoggerMessage(LogLevel.Warning, "The watcher of watch {WatchId}, or a silo on the way to it, is of a version that does not know {Event}: it is told of a gap.")]
+    private partial void LogUnreadable(Guid watchId, string @event);
 
     [LoggerMessage(LogLevel.Debug, "Events of watch {WatchId} from number {First} could not be sent; they are sent again.")]
     private partial void LogNotSent(Exception exception, Guid watchId, long first);

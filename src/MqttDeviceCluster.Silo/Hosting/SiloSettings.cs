@@ -41,6 +41,10 @@ internal sealed record SiloSettings
     /// <summary>Gets the roots of the sections that only this host reads.</summary>
     public static IEnumerable<string> OwnRoots => OwnKeys.Keys;
 
+    /// <summary>Gets every key that this host knows, with the section it stands in.</summary>
+    public static IEnumerable<(string Root, string Name, string Key)> KnownKeys =>
+        OwnKeys.SelectMany(static section => section.Value.Length == 0 ? [(section.Key, "", section.Key)] : section.Value.Select(name => (section.Key, name, $"{section.Key}:{name}")));
+
     /// <summary>Gets whether the broker runs in this process.</summary>
     public required bool EmbedsBroker { get; init; }
 

@@ -26,9 +26,10 @@ internal sealed class SiloProcess : IAsyncDisposable
         DataDirectory = options.DataDirectory ?? Path.Combine(Path.GetTempPath(), $"mdc-{Guid.NewGuid():N}");
         Http = new HttpClient { BaseAddress = new Uri($"http://{options.Address}:{HttpPort}"), Timeout = TimeSpan.FromSeconds(10) };
 
+        var dll = SiloDll(options.Binaries);
         List<string> arguments =
         [
-            SiloDll(),
+            dll,
             $"--EmbeddedBroker:Port={BrokerPort}",
             $"--Orleans:Endpoints:SiloPort={SiloPort}",
             $"--Orleans:Endpoints:GatewayPort={GatewayPort}",
@@ -41,7 +42,7 @@ internal sealed class SiloProcess : IAsyncDisposable
         }
 
         _process = Start(
-            options.Command ?? [.. options.Launcher, "dotnet", .. options.ReplaceArguments ? [SiloDll(), .. options.Arguments] : arguments.Concat(options.Arguments)], options.Environment);
+            options.Command ?? [.. options.Launcher, "dotnet", .. options.ReplaceArguments ? [dll, .. options.Arguments] : arguments.Concat(options.Arguments)], options.Environment);
     }
 
     /// <summary>Gets the port of the embedded broker; nothing listens there when another broker is used.</summary>
@@ -196,7 +197,11 @@ internal sealed class SiloProcess : IAsyncDisposable
         }
     }
 
-    private static string SiloDll() => Path.Combine(Repository.BuildOf("src/MqttDeviceCluster.Silo"), "MqttDeviceCluster.Silo.dll");
+    private static string SiloDll(string? directory)
+    {
+        var dll = Path.Combine(directory ?? Repository.OutputOf("MqttDeviceCluster.Silo"), "MqttDeviceCluster.Silo.dll");
+        return File.Exists(dll) ? dll : throw new InvalidOperationException($"{dll} is not built.");
+    }
 
     private Process Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment)
     {
@@ -272,6 +277,9 @@ internal sealed record SiloProcessOptions
 
     /// <summary>Gets whether <see cref="Arguments"/> are all there are.</summary>
     public bool ReplaceArguments { get; init; }
+
+    /// <summary>Gets the directory that the silo was built into; <see langword="null"/> for the one of this solution.</summary>
+    public string? Binaries { get; init; }
 
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using MqttDeviceCluster.Fleet;
+using Orleans.Serialization;
 
 namespace MqttDeviceCluster.Tests.Grains.Fleet;
 
@@ -53,6 +54,36 @@ public sealed class WatchPumpTests : IAsyncDisposable
         Assert.Equal((0, 1), (first.Batch.First, second.Batch.First));
         Assert.Equal(new WatchSource("silo", _subscription.Id), second.Batch.Source);
         Assert.Equal(1, _subscription.Delivered);
+    }
+
+    [Fact]
+    public async Task Run_WatcherDoesNotKnowAnEvent_GetsAllOthersAndAGapInItsPlace()
+    {
+        Offer("a");
+        (await _observer.NextAsync()).Answer.SetResult();
+        await _time.BegunAsync();
+        Offer("b", "new", "c");
+        _time.Advance(TimeSpan.FromMilliseconds(10));
+        var whole = await _observer.NextAsync();
+        Assert.Equal((1, 3), (whole.Batch.First, whole.Batch.Events.Length));
+        whole.Answer.SetException(new SerializerException("an event of a type that has no name here"));
+
+        var before = await _observer.NextAsync();
+        before.Answer.SetResult();
+        var unknown = await _observer.NextAsync();
+        unknown.Answer.SetException(new TypeLoadException());
+        var gap = await _observer.NextAsync();
+        gap.Answer.SetResult();
+        var after = await _observer.NextAsync();
+        after.Answer.SetResult();
+        await _time.BegunAsync();
+
+        Assert.Equal((1, "b"), (before.Batch.First, Assert.Single(Devices(before))));
+        Assert.Equal((2, "new"), (unknown.Batch.First, Assert.Single(Devices(unknown))));
+        Assert.Equal(2, gap.Batch.First);
+        Assert.Equal(new GapEvent("new", TestClock.Noon, GapReason.UnknownEvent, 1), Assert.Single(gap.Batch.Events));
+        Assert.Equal((3, "c"), (after.Batch.First, Assert.Single(Devices(after))));
+        Assert.Equal(4, _subscription.Delivered);
     }
 
     [Fact]
