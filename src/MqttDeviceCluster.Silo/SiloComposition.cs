@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.EmbeddedBroker;
 using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Silo.Health;
@@ -119,13 +120,13 @@ internal static class SiloComposition
                 options.Routes.Add(route);
             }
         });
-        silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(
-            DeviceStreams.ProviderName,
-            (services, _) => new DeliveryGate(
-                services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
-                services.GetRequiredService<IClusterMembershipService>(),
-                services.GetRequiredService<TimeProvider>()));
+        silo.Services.AddSingleton(services => new DeliveryGate(
+            services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
+            services.GetRequiredService<IClusterMembershipService>(),
+            services.GetRequiredService<TimeProvider>()));
+        silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(DeviceStreams.ProviderName, static (services, _) => services.GetRequiredService<DeliveryGate>());
         AddPauseFence(silo.Services);
+        silo.Services.AddHostedService<SiloMetrics>();
         silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();
         silo.Services.AddSingleton<IDeviceIntake, BrokerIntake>();

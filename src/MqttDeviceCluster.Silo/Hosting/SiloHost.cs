@@ -27,6 +27,10 @@ internal static class SiloHost
         // Says with a stack trace what this class says in a sentence.
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
         ["Logging:Console:FormatterName"] = LineConsoleFormatter.FormatterName,
+        // For the formatters that read them, json and simple: without them a line has no time and no trace.
+        ["Logging:Console:FormatterOptions:TimestampFormat"] = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'",
+        ["Logging:Console:FormatterOptions:UseUtcTimestamp"] = "true",
+        ["Logging:Console:FormatterOptions:IncludeScopes"] = "true",
     };
 
     public static string Version { get; } =
@@ -94,6 +98,7 @@ internal static class SiloHost
         builder.Configuration.AddInMemoryCollection(commandLine.Settings);
         builder.Services.AddSingleton(new StartPhase { TracesAlways = builder.Configuration["Logging:LogLevel:Default"] is "Debug" or "Trace" });
         builder.Logging.ClearProviders();
+        builder.Logging.Configure(options => options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
         builder.Logging.AddConsole().AddConsoleFormatter<LineConsoleFormatter, ConsoleFormatterOptions>();
         return builder;
     }
