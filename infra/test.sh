@@ -13,6 +13,7 @@ install_missing() {
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
   command -v redis-server >/dev/null || missing+=(redis-server)
   { command -v chromium && command -v chromedriver; } >/dev/null || missing+=(chromium chromium-driver)
+  command -v promtool >/dev/null || missing+=(prometheus)
   [ "${#missing[@]}" -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not installed: ${missing[*]}. Tests that need them are skipped (and fail when CI is set)." >&2

@@ -20,6 +20,10 @@ internal static class SiloHost
         ["Logging:LogLevel:MqttDeviceCluster.FleetService"] = "Warning",
         // Its "check thread has not completed" right after the start counts from the machine's boot: a false alarm of 10.4.2.
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
+        // One line for each grain that a pause of the process caught at work, dozens at once. The pause is told by others, and counted in orleans-scheduler-long-running-turns.
+        ["Logging:LogLevel:Orleans.Runtime.Scheduler"] = "Error",
+        // Two lines about a stop of a silo with many devices, which takes some seconds.
+        ["Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.
         ["Logging:LogLevel:Polly"] = "Warning",
         // Warns at each probe while something is degraded; what is degraded says so itself, once.

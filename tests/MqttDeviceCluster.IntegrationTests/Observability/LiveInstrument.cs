@@ -6,7 +6,7 @@ namespace MqttDeviceCluster.IntegrationTests.Observability;
 /// <summary>An instrument of a running silo, and what was measured with it.</summary>
 internal sealed class LiveInstrument(Instrument instrument)
 {
-    private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, bool>> _attributes = new();
+    private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, int>> _attributes = new();
     private int _measurements;
 
     public string Name => instrument.Name;
@@ -28,12 +28,15 @@ internal sealed class LiveInstrument(Instrument instrument)
     /// <summary>Gets every value that an attribute had.</summary>
     public IEnumerable<(string Key, string Value)> AttributeValues => _attributes.SelectMany(static attribute => attribute.Value.Keys.Select(value => (attribute.Key, value)));
 
+    /// <summary>Returns how often it was measured with a value of an attribute.</summary>
+    public int Times(string key, string value) => _attributes.TryGetValue(key, out var values) ? values.GetValueOrDefault(value) : 0;
+
     public void Note(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         Interlocked.Increment(ref _measurements);
         foreach (var (key, value) in tags)
         {
-            _attributes.GetOrAdd(key, static _ => new())[value?.ToString() ?? ""] = true;
+            _attributes.GetOrAdd(key, static _ => new()).AddOrUpdate(value?.ToString() ?? "", 1, static (_, count) => count + 1);
         }
     }
 

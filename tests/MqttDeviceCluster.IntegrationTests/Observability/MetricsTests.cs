@@ -4,7 +4,8 @@ using MqttDeviceCluster.Streaming.Mqtt;
 namespace MqttDeviceCluster.IntegrationTests.Observability;
 
 /// <summary>The table of metrics in infra/observability/README.md is what a running silo measures, to the last attribute.</summary>
-public sealed class MetricsTests(LiveSilo silo) : IClassFixture<LiveSilo>
+[Collection(LiveSiloCollection.Name)]
+public sealed class MetricsTests(LiveSilo silo)
 {
     [Fact]
     public void Instruments_OfALiveSilo_AreThoseOfTheTable()
