@@ -22,6 +22,9 @@ internal static class SiloHost
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
         // One line for each grain that a pause of the process caught at work, dozens at once. The pause is told by others, and counted in orleans-scheduler-long-running-turns.
         ["Logging:LogLevel:Orleans.Runtime.Scheduler"] = "Error",
+        // Three errors with stack traces for each device and try while the store cannot be read, which the store says itself, as it does of a state that cannot be read. Counted
+        // in orleans-catalog-activation-failed-to-activate.
+        ["Logging:LogLevel:Orleans.Grain"] = "Critical",
         // Two lines about a stop of a silo with many devices, which takes some seconds.
         ["Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.

@@ -214,7 +214,9 @@ public sealed class LiveSilo : IAsyncLifetime
             () => Own.Where(static i => i.Name == GrainStorageTelemetry.Operations).Sum(static i => i.Times(GrainStorageTelemetry.OutcomeTag, "failed")) > 200,
             "the store to fail two hundred times");
         Execute("ALTER TABLE hidden RENAME TO grain_state");
-        await Until.TrueAsync(() => _log.Lines.Skip(before).Any(static line => line.Contains("recovered", StringComparison.Ordinal)), "the store to recover");
+        await Until.TrueAsync(
+            () => _log.Lines.Skip(before).Count(static line => line.Contains("Until it recovers", StringComparison.Ordinal)) == _log.Lines.Skip(before).Count(IsRecovered),
+            "the store to recover");
         StoreFailureLog = [.. _log.Lines.Skip(before)];
     }
 
@@ -234,6 +236,8 @@ public sealed class LiveSilo : IAsyncLifetime
             "the session to be taken over");
         await Until.TrueAsync(() => WasMeasured(MqttStreamMetrics.SessionsLost), "the session to be lost");
     }
+
+    private static bool IsRecovered(string line) => line.Contains(" recovered: ", StringComparison.Ordinal);
 
     private bool WasMeasured(string name) => _instruments.Values.Any(i => i.Name == name && i.WasMeasured);
 
