@@ -16,6 +16,7 @@ install_missing() {
   [ -x /usr/sbin/runc ] || missing+=(runc)
   command -v docker-compose >/dev/null || missing+=(docker-compose)
   { command -v chromium && command -v chromedriver; } >/dev/null || missing+=(chromium chromium-driver)
+  command -v promtool >/dev/null || missing+=(prometheus)
   [ "${#missing[@]}" -eq 0 ] && return 0
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
     echo "Not installed: ${missing[*]}. Tests that need them are skipped (and fail when CI is set)." >&2

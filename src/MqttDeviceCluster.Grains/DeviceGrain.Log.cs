@@ -26,7 +26,8 @@ internal sealed partial class DeviceGrain
     [LoggerMessage(LogLevel.Warning, "Device '{DeviceId}' named {Count} pins that are not kept: a pin must not be negative, and at most {Max} are kept.")]
     private partial void LogRefusedPins(string deviceId, int count, int max);
 
-    [LoggerMessage(LogLevel.Warning, "The state of device '{DeviceId}' could not be stored; its update is not acknowledged and will come again.")]
+    // The store tells of its failures, once; this would be one line for each device and try.
+    [LoggerMessage(LogLevel.Debug, "The state of device '{DeviceId}' could not be stored; its update is not acknowledged and will come again.")]
     private partial void LogStoreFailed(Exception exception, string deviceId);
 
     [LoggerMessage(LogLevel.Warning, "The time device '{DeviceId}' was last seen could not be stored at deactivation.")]

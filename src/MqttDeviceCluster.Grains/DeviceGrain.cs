@@ -360,6 +360,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     /// <summary>Replaces the state, also where others read it.</summary>
     private void Assume(DeviceState state)
     {
+        _metrics.PresenceChanged(_state.State, state);
         _state.State = state;
         _active.State = state;
     }

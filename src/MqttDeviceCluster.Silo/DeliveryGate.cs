@@ -20,7 +20,9 @@ internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembers
     private MembershipVersion? _seen;
     private long _lostAt;
 
-    public TimeSpan HoldFailuresFor => storage?.IsFailing == true ? TimeSpan.MaxValue : HasLostASilo() ? MaxHoldForLosses : TimeSpan.Zero;
+    public bool StoreFails => storage?.IsFailing == true;
+
+    public TimeSpan HoldFailuresFor => StoreFails ? TimeSpan.MaxValue : HasLostASilo() ? MaxHoldForLosses : TimeSpan.Zero;
 
     private bool HasLostASilo()
     {

@@ -124,14 +124,14 @@ internal static class SiloComposition
                 options.Routes.Add(route);
             }
         });
-        silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(
-            DeviceStreams.ProviderName,
-            (services, _) => new DeliveryGate(
-                services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
-                services.GetRequiredService<IClusterMembershipService>(),
-                services.GetRequiredService<TimeProvider>()));
+        silo.Services.AddSingleton(services => new DeliveryGate(
+            services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
+            services.GetRequiredService<IClusterMembershipService>(),
+            services.GetRequiredService<TimeProvider>()));
+        silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(DeviceStreams.ProviderName, static (services, _) => services.GetRequiredService<DeliveryGate>());
         AddPauseFence(silo.Services);
         silo.AddTracing(settings.Telemetry);
+        silo.Services.AddHostedService<SiloMetrics>();
         silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();
         silo.Services.AddSingleton<IDeviceIntake, BrokerIntake>();

@@ -12,6 +12,9 @@ internal sealed class ActiveDevices : IEnumerable<KeyValuePair<string, ActiveDev
 
     public bool IsEmpty => _devices.IsEmpty;
 
+    /// <summary>Gets how many there are. It stops those who come and go for a moment.</summary>
+    public int Count => _devices.Count;
+
     public void Add(string deviceId, ActiveDevice device) => _devices[deviceId] = device;
 
     /// <summary>Removes a device, unless a newer activation has taken its place.</summary>

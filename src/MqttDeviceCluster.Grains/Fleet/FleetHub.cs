@@ -13,6 +13,13 @@ internal sealed class FleetHub
     private WatchSubscription[] _wide = [];
     private int _watchedDevices;
     private bool _hasNews;
+    private long _dropped;
+
+    /// <summary>Gets how many watches are told the news of this silo's devices.</summary>
+    public int WatchCount => Volatile.Read(ref _wide).Length + _byDevice.Sum(static watched => watched.Value.Length);
+
+    /// <summary>Gets how many events were not kept for a watch because its buffer was full.</summary>
+    public long Dropped => Volatile.Read(ref _dropped);
 
     /// <summary>Gets whether any device of this silo ever had news: a watch that is added now may have missed some, whoever else heard them.</summary>
     public bool HasNews => Volatile.Read(ref _hasNews);
@@ -40,14 +47,14 @@ internal sealed class FleetHub
     {
         foreach (var subscription in Volatile.Read(ref _wide))
         {
-            subscription.Offer(value, version);
+            Offer(subscription, value, version);
         }
 
         if (Volatile.Read(ref _watchedDevices) > 0 && value.DeviceId is { } deviceId && _byDevice.TryGetValue(deviceId, out var subscriptions))
         {
             foreach (var subscription in subscriptions)
             {
-                subscription.Offer(value, version);
+                Offer(subscription, value, version);
             }
         }
     }
@@ -92,6 +99,14 @@ internal sealed class FleetHub
 
                 Volatile.Write(ref _watchedDevices, _byDevice.Count);
             }
+        }
+    }
+
+    private void Offer(WatchSubscription subscription, DeviceEvent value, long version)
+    {
+        if (!subscription.TryOffer(value, version))
+        {
+            Interlocked.Increment(ref _dropped);
         }
     }
 }

@@ -20,6 +20,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     private readonly FleetWatches _watches;
     private readonly FleetIntake _intake;
     private readonly SilenceSweep _silence;
+    private readonly FleetCensus _census;
     private readonly ActiveDevices _active;
     private readonly TimeProvider _time;
     private readonly ILogger<FleetMembers> _logger;
@@ -36,6 +37,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         FleetWatches watches,
         FleetIntake intake,
         SilenceSweep silence,
+        FleetCensus census,
         ActiveDevices active,
         TimeProvider time,
         ILogger<FleetMembers> logger)
@@ -46,6 +48,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         _watches = watches;
         _intake = intake;
         _silence = silence;
+        _census = census;
         _active = active;
         _time = time;
         _logger = logger;
@@ -102,7 +105,8 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
             _runs = Task.WhenAll(
                 Task.Run(() => KeepUpAsync(FollowAsync), CancellationToken.None),
                 Task.Run(() => KeepUpAsync(TickAsync), CancellationToken.None),
-                Task.Run(() => KeepUpAsync(SweepAsync), CancellationToken.None));
+                Task.Run(() => KeepUpAsync(() => EachSecondAsync(_silence.RunAsync)), CancellationToken.None),
+                Task.Run(() => KeepUpAsync(() => EachSecondAsync(_census.RunAsync)), CancellationToken.None));
         }
 
         return Task.CompletedTask;
@@ -236,13 +240,13 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         }
     }
 
-    // Beside the others: a fleet that falls silent all at once takes its time.
-    private async Task SweepAsync()
+    // Each beside the others: a fleet that falls silent all at once takes its time.
+    private async Task EachSecondAsync(Func<CancellationToken, Task> run)
     {
         using PeriodicTimer timer = new(Interval, _time);
         while (await timer.WaitForNextTickAsync(_stopping.Token))
         {
-            await _silence.RunAsync(_stopping.Token);
+            await run(_stopping.Token);
         }
     }
 

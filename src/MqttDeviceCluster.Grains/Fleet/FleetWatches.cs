@@ -40,12 +40,12 @@ internal sealed class FleetWatches(FleetHub hub, ILocalSiloDetails silo, SiloSto
             if (registration.IsRenewal)
             {
                 // The watcher believes that it is watched for, and here nobody knew: what it relied on is gone.
-                subscription.Offer(new GapEvent(null, time.GetUtcNow(), GapReason.Reconnected), long.MaxValue);
+                subscription.TryOffer(new GapEvent(null, time.GetUtcNow(), GapReason.Reconnected), long.MaxValue);
             }
             else if (isLate && hub.HasNews)
             {
                 // Asked after it was added: what came in between it has heard, and what came before it is known to have missed.
-                subscription.Offer(new GapEvent(null, time.GetUtcNow(), GapReason.SiloJoined), long.MaxValue);
+                subscription.TryOffer(new GapEvent(null, time.GetUtcNow(), GapReason.SiloJoined), long.MaxValue);
             }
 
             WatchPump pump = new(registration, subscription, silo.SiloAddress.ToParsableString(), (watchId, batch) => Relay(watchId, batch), time, logger, stopping.Token);

@@ -43,7 +43,7 @@ internal sealed partial class SilenceSweep(
             await NoteAsync(active.Where(device => IsDue(device.Value.State, limit, now)).Select(static device => device.Key).ToArray(), cancellationToken);
         }
 
-        if (scan is not null && now - _sweptStored >= limit / 4 && IsFirst())
+        if (scan is not null && now - _sweptStored >= limit / 4 && membership.IsFirst(local))
         {
             _sweptStored = now;
             await SweepStoredAsync(scan, limit, now, cancellationToken);
@@ -90,10 +90,6 @@ internal sealed partial class SilenceSweep(
         });
 
     private bool IsDue(DeviceState state, TimeSpan limit, DateTimeOffset now) => PresenceRules.SilentAt(state, limit, intake.ListeningSince) <= now - intake.OutageDetectionTime;
-
-    private bool IsFirst() => membership.CurrentSnapshot.Members.Values
-        .Where(static member => member.Status == SiloStatus.Active)
-        .All(member => member.SiloAddress.CompareTo(local.SiloAddress) >= 0);
 
     [LoggerMessage(LogLevel.Warning, "Silent devices cannot be looked for: the store cannot be read. It is tried again.")]
     private partial void LogSweepFailed(Exception exception);

@@ -52,25 +52,27 @@ internal sealed class WatchSubscription
     /// <summary>Gets the number up to which the watcher has everything that was not dropped.</summary>
     public long Delivered => Volatile.Read(ref _delivered);
 
-    /// <summary>Takes an event if the watch asks for it.</summary>
+    /// <summary>Takes an event if the watch asks for it. Returns <see langword="false"/> if it does, and there is no room.</summary>
     /// <param name="value">The event.</param>
     /// <param name="version">The version of its device's state.</param>
-    public void Offer(DeviceEvent value, long version)
+    public bool TryOffer(DeviceEvent value, long version)
     {
         if (version <= _after || !Passes(value))
         {
-            return;
+            return true;
         }
 
         lock (_lock)
         {
-            if (_queue.Count < _options.BufferSize)
+            var hasRoom = _queue.Count < _options.BufferSize;
+            if (hasRoom)
             {
                 _queue.Enqueue((_next, value));
             }
 
             _next++;
             Signal();
+            return hasRoom;
         }
     }
 

@@ -48,6 +48,7 @@ public static class DeviceGrainsHostingExtensions
         services.TryAddSingleton<FleetIntake>();
         services.TryAddSingleton<FleetDirectory>();
         services.TryAddSingleton<SilenceSweep>();
+        services.TryAddSingleton<FleetCensus>();
         services.TryAddSingleton<FleetMembers>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static provider => provider.GetRequiredService<FleetMembers>());
     }

@@ -53,6 +53,26 @@ internal sealed class FleetPageGuard(FleetPageToken? token)
         }
     };
 
+    /// <summary>
+    /// Returns whether whoever asks may know where the broker and the store are: he asks from this machine, or knows the token.
+    /// </summary>
+    public bool IsTrusted(HttpContext context) =>
+        (context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) && IsLoopback(context.Request.Host.Host) && !IsForwarded(context.Request))
+        || (token is not null
+            && (token.IsSession(context.Request.Cookies[FleetPageToken.CookieName])
+                || (TryReadBearer(context.Request, out var given) && token.Try(given, context.Connection.RemoteIpAddress) == TokenAnswer.Right)));
+
+    private static bool IsForwarded(HttpRequest request) => ProxyHeaders.Any(request.Headers.ContainsKey);
+
+    private static bool TryReadBearer(HttpRequest request, out string given)
+    {
+        const string Bearer = "Bearer ";
+        var authorization = request.Headers.Authorization.ToString();
+        var isBearer = authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase);
+        given = isBearer ? authorization[Bearer.Length..].Trim() : "";
+        return isBearer;
+    }
+
     private static void WriteHeaders(IHeaderDictionary headers)
     {
         headers.ContentSecurityPolicy =
@@ -76,7 +96,7 @@ internal sealed class FleetPageGuard(FleetPageToken? token)
             return Problem(StatusCodes.Status403Forbidden, "This page answers only to localhost and loopback addresses as long as FleetPage:Token is not set.");
         }
 
-        if (token is null && ProxyHeaders.Any(request.Headers.ContainsKey))
+        if (token is null && IsForwarded(request))
         {
             return Problem(StatusCodes.Status403Forbidden, "This page answers only to direct requests, not to those of a proxy, as long as FleetPage:Token is not set.");
         }
@@ -91,14 +111,12 @@ internal sealed class FleetPageGuard(FleetPageToken? token)
             return null;
         }
 
-        const string Bearer = "Bearer ";
-        var authorization = request.Headers.Authorization.ToString();
-        if (!authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        if (!TryReadBearer(request, out var given))
         {
             return Unauthorized(context, "This needs the token.");
         }
 
-        return token.Try(authorization[Bearer.Length..].Trim(), context.Connection.RemoteIpAddress) switch
+        return token.Try(given, context.Connection.RemoteIpAddress) switch
         {
             TokenAnswer.Right => null,
             TokenAnswer.Wrong => Unauthorized(context, "That is not the token."),

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using MqttDeviceCluster.Silo.FleetPage;
 
 namespace MqttDeviceCluster.Silo.Health;
 
@@ -35,15 +36,21 @@ internal static class HealthExtensions
         return services;
     }
 
-    public static void MapHealth(this WebApplication app, string path, string tag) => app.MapHealthChecks(path, new HealthCheckOptions
+    /// <summary>Maps an endpoint. What is degraded anybody may know; why, which names the broker and the store, only who is on this machine or knows the token.</summary>
+    public static void MapHealth(this WebApplication app, string path, string tag)
     {
-        Predicate = check => check.Tags.Contains(tag),
-        ResponseWriter = HealthResponse.WriteAsync,
-        ResultStatusCodes =
+        var guard = app.Services.GetRequiredService<FleetPageGuard>();
+        var isDevelopment = app.Environment.IsDevelopment();
+        app.MapHealthChecks(path, new HealthCheckOptions
         {
-            [HealthStatus.Healthy] = StatusCodes.Status200OK,
-            [HealthStatus.Degraded] = StatusCodes.Status200OK,
-            [HealthStatus.Unhealthy] = StatusCodes.Status503ServiceUnavailable,
-        },
-    });
+            Predicate = check => check.Tags.Contains(tag),
+            ResponseWriter = (context, report) => HealthResponse.WriteAsync(context, report, withProblems: isDevelopment || guard.IsTrusted(context)),
+            ResultStatusCodes =
+            {
+                [HealthStatus.Healthy] = StatusCodes.Status200OK,
+                [HealthStatus.Degraded] = StatusCodes.Status200OK,
+                [HealthStatus.Unhealthy] = StatusCodes.Status503ServiceUnavailable,
+            },
+        });
+    }
 }

@@ -7,13 +7,13 @@ namespace MqttDeviceCluster.Silo.Health;
 
 /// <summary>
 /// Writes <c>{"status":"degraded","checks":{"broker":{"status":"degraded","problem":"…"},…}}</c>. The status is <c>healthy</c>, <c>degraded</c> (200 as
-/// well) or <c>unhealthy</c> (503).
+/// well) or <c>unhealthy</c> (503). The problems may name the store's path and the broker's host: they are for operators only.
 /// </summary>
 internal static class HealthResponse
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static async Task WriteAsync(HttpContext context, HealthReport report)
+    public static async Task WriteAsync(HttpContext context, HealthReport report, bool withProblems)
     {
         context.Response.ContentType = "application/json; charset=utf-8";
         var buffer = new ArrayBufferWriter<byte>();
@@ -26,7 +26,7 @@ internal static class HealthResponse
             {
                 writer.WriteStartObject(name);
                 writer.WriteString("status", Name(entry.Status));
-                if (entry.Status != HealthStatus.Healthy)
+                if (withProblems && entry.Status != HealthStatus.Healthy)
                 {
                     writer.WriteString("problem", entry.Description ?? entry.Exception?.Message);
                 }

@@ -36,6 +36,13 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
     private long _tick;
     private long _wallTick;
     private bool _disposed;
+    private int _pauses;
+
+    /// <summary>Gets how many pauses were noticed.</summary>
+    public int Pauses => Volatile.Read(ref _pauses);
+
+    /// <summary>Gets whether nothing is published and delivered at the moment.</summary>
+    public bool IsClosed => _state.Closed is not null;
 
     public CancellationToken Closing => _closing.Token;
 
@@ -107,6 +114,7 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
             }
 
             var reason = string.Create(CultureInfo.InvariantCulture, $"the silo did not run for {pause.TotalSeconds:0.#} s");
+            _pauses++;
             LogPaused(pause);
             if (_state.Closed is null)
             {

@@ -20,6 +20,13 @@ internal static class SiloHost
         ["Logging:LogLevel:MqttDeviceCluster.FleetService"] = "Warning",
         // Its "check thread has not completed" right after the start counts from the machine's boot: a false alarm of 10.4.2.
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
+        // One line for each grain that a pause of the process caught at work, dozens at once. The pause is told by others, and counted in orleans-scheduler-long-running-turns.
+        ["Logging:LogLevel:Orleans.Runtime.Scheduler"] = "Error",
+        // Three errors with stack traces for each device and try while the store cannot be read, which the store says itself, as it does of a state that cannot be read. Counted
+        // in orleans-catalog-activation-failed-to-activate.
+        ["Logging:LogLevel:Orleans.Grain"] = "Critical",
+        // Two lines about a stop of a silo with many devices, which takes some seconds.
+        ["Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.
         ["Logging:LogLevel:Polly"] = "Warning",
         // Warns at each probe while something is degraded; what is degraded says so itself, once.
@@ -27,6 +34,10 @@ internal static class SiloHost
         // Says with a stack trace what this class says in a sentence.
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "Critical",
         ["Logging:Console:FormatterName"] = LineConsoleFormatter.FormatterName,
+        // For the formatters that read them, json and simple: without them a line has no time and no trace.
+        ["Logging:Console:FormatterOptions:TimestampFormat"] = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'",
+        ["Logging:Console:FormatterOptions:UseUtcTimestamp"] = "true",
+        ["Logging:Console:FormatterOptions:IncludeScopes"] = "true",
     };
 
     public static string Version { get; } =
@@ -96,6 +107,7 @@ internal static class SiloHost
         builder.Configuration.AddInMemoryCollection(commandLine.Settings);
         builder.Services.AddSingleton(new StartPhase { TracesAlways = builder.Configuration["Logging:LogLevel:Default"] is "Debug" or "Trace" });
         builder.Logging.ClearProviders();
+        builder.Logging.Configure(options => options.ActivityTrackingOptions = ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
         builder.Logging.AddConsole().AddConsoleFormatter<LineConsoleFormatter, ConsoleFormatterOptions>();
         return builder;
     }

@@ -15,6 +15,7 @@ internal enum StoreOperation
 internal sealed partial class GrainStorageHealth : IAsyncDisposable
 {
     private const int LogEvery = 100;
+    private static readonly TimeSpan StallLogInterval = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan FirstProbeDelay = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan MaxProbeDelay = TimeSpan.FromSeconds(5);
 
@@ -32,6 +33,8 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     private readonly string?[] _problems = new string?[2];
     private readonly int[] _running = new int[2];
     private readonly long[] _lastProgress = new long[2];
+    private readonly long[] _stallToldAt = new long[2];
+    private readonly long[] _stallsHeldBack = new long[2];
     private Task _probe = Task.CompletedTask;
     private bool _probing;
 
@@ -70,9 +73,27 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
             _lastProgress[(int)operation] = _timeProvider.GetTimestamp();
         }
 
-        if (elapsed >= StallLimit)
+        if (elapsed >= StallLimit && MayTellStall(operation) is { } heldBack)
         {
-            LogStalled(_providerName, operation, _store.Location, elapsed);
+            LogStalled(_providerName, operation, _store.Location, elapsed, heldBack);
+        }
+    }
+
+    /// <summary>Returns how many were not told since the last one that was, or <see langword="null"/> if that was not long ago: a slow store is slow each time.</summary>
+    private long? MayTellStall(StoreOperation operation)
+    {
+        var i = (int)operation;
+        lock (_lock)
+        {
+            if (_stallToldAt[i] != 0 && _timeProvider.GetElapsedTime(_stallToldAt[i]) < StallLogInterval)
+            {
+                _stallsHeldBack[i]++;
+                return null;
+            }
+
+            var heldBack = _stallsHeldBack[i];
+            (_stallToldAt[i], _stallsHeldBack[i]) = (_timeProvider.GetTimestamp(), 0);
+            return heldBack;
         }
     }
 
@@ -220,8 +241,8 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     [LoggerMessage(LogLevel.Error, "{Problem} Failures in a row: {Count}.")]
     private partial void LogStillFailing(Exception cause, string problem, long count);
 
-    [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' got no answer to a {Operation} from {Location} for {Elapsed}.")]
-    private partial void LogStalled(string provider, StoreOperation operation, string location, TimeSpan elapsed);
+    [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' got no answer to a {Operation} from {Location} for {Elapsed} ({HeldBack} more since the last report).")]
+    private partial void LogStalled(string provider, StoreOperation operation, string location, TimeSpan elapsed, long heldBack);
 
     [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' recovered: {Operation} at {Location} works again after {Count} failures.")]
     private partial void LogRecovered(string provider, StoreOperation operation, string location, long count);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Text.Json;
 
 namespace MqttDeviceCluster.Streaming.Mqtt;
 
@@ -18,8 +19,23 @@ public sealed class MqttStreamMetrics
     /// <summary>Messages that were received and are not acknowledged yet.</summary>
     public const string Unacknowledged = "mqtt.stream.messages.unacknowledged";
 
-    /// <summary>Messages published, by <c>mqtt.outcome</c> (see <see cref="MqttPublishOutcome"/>).</summary>
+    /// <summary>Messages that may be unacknowledged at a time, over the connections held here (their Receive Maximum).</summary>
+    public const string ReceiveWindow = "mqtt.stream.receive.window";
+
+    /// <summary>Messages published, by <c>mqtt.outcome</c> (see <see cref="MqttPublishOutcome"/>; <c>accepted</c>, <c>not_sent</c>, …).</summary>
     public const string Published = "mqtt.stream.messages.published";
+
+    /// <summary>Seconds from the call that publishes until the broker's answer (QoS 1), or until it is written (QoS 0). What was not answered is not in it.</summary>
+    public const string PublishDuration = "mqtt.stream.publish.duration";
+
+    /// <summary>Messages that wait to be sent or to be answered, by <c>mqtt.role</c>.</summary>
+    public const string PublishPending = "mqtt.stream.publish.pending";
+
+    /// <summary>
+    /// Connections held here, by <c>mqtt.role</c> (<c>receive</c>, <c>publish</c>, <c>dead_letters</c>) and <c>mqtt.state</c> (<c>connecting</c>, <c>online</c>, <c>stalled</c>:
+    /// the broker does not answer, <c>fenced</c>: another silo has the session). Every state is told, also with 0.
+    /// </summary>
+    public const string Connections = "mqtt.stream.connections";
 
     /// <summary>Connections that ended or failed and are tried again, by <c>mqtt.role</c> and <c>mqtt.reason</c>.</summary>
     public const string Reconnects = "mqtt.stream.reconnects";
@@ -53,12 +69,20 @@ public sealed class MqttStreamMetrics
 
     private const string ProviderTag = "mqtt.provider";
 
-    private static readonly double[] DeliveryBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+    // The shortest is a broker on the same machine, the longest is past what a message may take by default.
+    private static readonly InstrumentAdvice<double> Seconds = new()
+    {
+        HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    };
+
+    private static readonly MeasuredState[] MeasuredStates = Enum.GetValues<MeasuredState>();
+    private static readonly string[] Outcomes = [.. Enum.GetValues<MqttPublishOutcome>().Select(Word)];
 
     private readonly KeyValuePair<string, object?> _provider;
     private readonly Counter<long> _received;
     private readonly Counter<long> _acknowledged;
     private readonly Counter<long> _published;
+    private readonly Histogram<double> _publishDuration;
     private readonly Counter<long> _reconnects;
     private readonly Counter<long> _sessionsLost;
     private readonly Counter<long> _sessionsTakenOver;
@@ -70,7 +94,7 @@ public sealed class MqttStreamMetrics
     private readonly Counter<long> _pauses;
     private readonly Histogram<double> _delivery;
     private readonly Lock _lock = new();
-    private Func<int>[] _unacknowledged = [];
+    private IMeasuredConnection[] _connections = [];
 
     /// <summary>Creates the instruments.</summary>
     /// <param name="meterFactory">Makes the meter, and owns it.</param>
@@ -86,6 +110,7 @@ public sealed class MqttStreamMetrics
         _received = meter.CreateCounter<long>(Received, "{message}", "Messages received.");
         _acknowledged = meter.CreateCounter<long>(Acknowledged, "{message}", "Messages acknowledged.");
         _published = meter.CreateCounter<long>(Published, "{message}", "Messages published, by outcome.");
+        _publishDuration = meter.CreateHistogram(PublishDuration, "s", "From the call that publishes a message until the broker's answer.", advice: Seconds);
         _reconnects = meter.CreateCounter<long>(Reconnects, "{connection}", "Connections that ended or failed, by reason.");
         _sessionsLost = meter.CreateCounter<long>(SessionsLost, "{session}", "Sessions that the broker lost.");
         _sessionsTakenOver = meter.CreateCounter<long>(SessionsTakenOver, "{session}", "Sessions that another silo took over.");
@@ -99,26 +124,32 @@ public sealed class MqttStreamMetrics
             DeliveryDuration,
             "s",
             "From reading a message off the connection until its consumer is done with it.",
-            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = DeliveryBounds });
+            advice: Seconds);
         meter.CreateObservableGauge(
-            Unacknowledged, () => new Measurement<int>(CountUnacknowledged(), _provider), "{message}", "Received messages that are not acknowledged yet.");
+            Unacknowledged, () => new Measurement<int>(Sum(static connection => connection.Unacknowledged), _provider), "{message}", "Received messages that are not acknowledged yet.");
+        meter.CreateObservableGauge(
+            ReceiveWindow, () => new Measurement<int>(Sum(static connection => connection.ReceiveWindow), _provider), "{message}", "Messages that may be unacknowledged at a time.");
+        meter.CreateObservableGauge(PublishPending, MeasurePending, "{message}", "Messages that wait to be sent or to be answered.");
+        meter.CreateObservableGauge(Connections, MeasureConnections, "{connection}", "Connections to the broker, by role and state.");
     }
 
     internal void MessageReceived(int qualityOfService) => _received.Add(1, _provider, new("mqtt.qos", qualityOfService));
 
     internal void MessagesAcknowledged(int count) => _acknowledged.Add(count, _provider);
 
-    internal void MessagePublished(MqttPublishOutcome outcome)
+    internal void MessagePublished(MqttPublishOutcome outcome, TimeSpan elapsed)
     {
-        if (_published.Enabled)
+        _published.Add(1, _provider, new("mqtt.outcome", Outcomes[(int)outcome]));
+        if (outcome is MqttPublishOutcome.Accepted or MqttPublishOutcome.NoMatchingSubscribers or MqttPublishOutcome.Refused)
         {
-            _published.Add(1, _provider, new("mqtt.outcome", outcome.ToString()));
+            _publishDuration.Record(elapsed.TotalSeconds, _provider);
         }
     }
 
-    internal void Reconnecting(string role, string reason)
+    internal void Reconnecting<T>(string role, T reason)
+        where T : struct, Enum
     {
-        TagList tags = new() { _provider, new("mqtt.role", role), new("mqtt.reason", reason) };
+        TagList tags = new() { _provider, RoleTag(role), new("mqtt.reason", Word(reason)) };
         _reconnects.Add(1, tags);
     }
 
@@ -142,27 +173,38 @@ public sealed class MqttStreamMetrics
 
     internal void SessionTakenOver() => _sessionsTakenOver.Add(1, _provider);
 
-    /// <summary>Adds a session to the gauge until the result is disposed.</summary>
-    internal IDisposable TrackUnacknowledged(Func<int> count)
+    /// <summary>Measures a connection until it is untracked.</summary>
+    internal void Track(IMeasuredConnection connection)
     {
         lock (_lock)
         {
-            _unacknowledged = [.. _unacknowledged, count];
+            Volatile.Write(ref _connections, [.. _connections, connection]);
         }
-
-        return new Tracking(this, count);
     }
 
-    private int CountUnacknowledged() => Volatile.Read(ref _unacknowledged).Sum(count => count());
-
-    private sealed class Tracking(MqttStreamMetrics metrics, Func<int> count) : IDisposable
+    /// <summary>Measures a connection no more. Twice is once.</summary>
+    internal void Untrack(IMeasuredConnection connection)
     {
-        public void Dispose()
+        lock (_lock)
         {
-            lock (metrics._lock)
-            {
-                metrics._unacknowledged = [.. metrics._unacknowledged.Where(other => other != count)];
-            }
+            Volatile.Write(ref _connections, [.. _connections.Where(other => other != connection)]);
         }
     }
+
+    private static string Word<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    private static KeyValuePair<string, object?> RoleTag(string role) => new("mqtt.role", role.Replace(' ', '_'));
+
+    private int Sum(Func<IMeasuredConnection, int> selector) => Volatile.Read(ref _connections).Where(static connection => connection.IsHeld).Sum(selector);
+
+    private IEnumerable<IGrouping<string, IMeasuredConnection>> Held() =>
+        Volatile.Read(ref _connections).Where(static connection => connection.IsHeld).GroupBy(static connection => connection.Role);
+
+    private IEnumerable<Measurement<int>> MeasurePending() => Held()
+        .Where(static role => role.Any(static connection => connection.Publishes))
+        .Select(role => new Measurement<int>(role.Sum(static connection => connection.PendingPublishes), _provider, RoleTag(role.Key)));
+
+    private IEnumerable<Measurement<int>> MeasureConnections() => Held().SelectMany(role => MeasuredStates.Select(
+        state => new Measurement<int>(role.Count(connection => connection.MeasuredState == state), _provider, RoleTag(role.Key), new("mqtt.state", Word(state)))));
 }

@@ -26,6 +26,9 @@ internal enum MqttLinkEndCause
 
     /// <summary>The process was paused: see <see cref="IMqttFence"/>.</summary>
     Fenced,
+
+    /// <summary>We closed it to connect with other credentials.</summary>
+    Renewed,
 }
 
 /// <summary>How a connection ended.</summary>

@@ -4,7 +4,7 @@ using MqttDeviceCluster.Streaming.Mqtt.Link;
 namespace MqttDeviceCluster.Streaming.Mqtt.Session;
 
 /// <summary>Keeps a connection up: connects, waits for its end, and tries again for ever, until it is stopped. Used once.</summary>
-internal abstract partial class MqttConnectionLoop : IAsyncDisposable
+internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsyncDisposable
 {
     // A broker that is away for long is mentioned once in so many attempts: at the cap, every few minutes.
     private const int LogEvery = 10;
@@ -42,6 +42,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         TimeProvider = timeProvider;
         Tuning = tuning ?? MqttReconnectTuning.Default;
         _credentials = new MqttCredentialWatch(options, role, CreateSettings, logger, timeProvider, Tuning);
+        metrics.Track(this);
     }
 
     /// <summary>Raised when <see cref="State"/> or <see cref="Problem"/> has changed. Handlers must be quick, and must not throw.</summary>
@@ -58,6 +59,27 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
     /// <summary>Gets the client id.</summary>
     public string ClientId { get; }
+
+    string IMeasuredConnection.Role => _role;
+
+    bool IMeasuredConnection.IsHeld => State != MqttConnectionState.Stopped;
+
+    MeasuredState IMeasuredConnection.MeasuredState => State switch
+    {
+        MqttConnectionState.Online => IsStalled ? MeasuredState.Stalled : MeasuredState.Online,
+        MqttConnectionState.Fenced => MeasuredState.Fenced,
+        _ => MeasuredState.Connecting,
+    };
+
+    public virtual int Unacknowledged => 0;
+
+    public virtual int ReceiveWindow => 0;
+
+    public virtual bool Publishes => false;
+
+    public virtual int PendingPublishes => 0;
+
+    protected virtual bool IsStalled => false;
 
     protected MqttConnectionString Broker { get; }
 
@@ -131,6 +153,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
 
         OnStopped();
         SetState(MqttConnectionState.Stopped, null);
+        Metrics.Untrack(this);
     }
 
     /// <inheritdoc/>
@@ -234,7 +257,7 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         }
         catch (MqttConnectException exception)
         {
-            Metrics.Reconnecting(_role, exception.Failure.ToString());
+            Metrics.Reconnecting(_role, exception.Failure);
             if (_failures++ % LogEvery == 0)
             {
                 LogNotConnected(_role, Broker, exception.Message, _failures);
@@ -290,12 +313,12 @@ internal abstract partial class MqttConnectionLoop : IAsyncDisposable
         _renewing = false;
         if (renewing && !end.IsTakenOver)
         {
-            Metrics.Reconnecting(_role, "Renewed");
+            Metrics.Reconnecting(_role, MqttLinkEndCause.Renewed);
             SetState(MqttConnectionState.Connecting, null);
             return TimeSpan.Zero;
         }
 
-        Metrics.Reconnecting(_role, end.Cause.ToString());
+        Metrics.Reconnecting(_role, end.Cause);
         var withoutReason = end.Cause is MqttLinkEndCause.ClosedByPeer or MqttLinkEndCause.NetworkError;
         _shortLived = withoutReason && lifetime < Tuning.ShortLived ? _shortLived + 1 : 0;
         var repeatedlyShort = _shortLived >= Tuning.ShortLivedLimit;

@@ -60,6 +60,30 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
             static publisher => ((MqttPublisher)publisher!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
+    public override bool Publishes => true;
+
+    public override int PendingPublishes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _pending.Count + (_window?.InFlight ?? 0);
+            }
+        }
+    }
+
+    protected override bool IsStalled
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _stalled;
+            }
+        }
+    }
+
     /// <summary>
     /// Publishes a message. The task never fails and always ends: at the latest when the message expires, or after a minute if it never does.
     /// </summary>
@@ -67,7 +91,7 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
     /// <param name="message">The message. Its payload must stay unchanged until the task ends.</param>
     public Task<MqttPublishResult> PublishAsync(string topic, MqttOutgoingMessage message)
     {
-        PendingPublish publish = new(topic, message, TimeProvider.GetTimestamp(), Metrics);
+        PendingPublish publish = new(topic, message, TimeProvider, Metrics);
         if (PublishCheck.Find(topic, message) is { } problem)
         {
             publish.Finish(MqttPublishOutcome.NotSent, problem);

@@ -22,7 +22,6 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
     private readonly IMqttDeliverySink _sink;
     private readonly ILogger _logger;
     private readonly IMqttFence? _fence;
-    private readonly IDisposable _gauge;
     private volatile AckLedger? _ledger;
     private MqttLink? _link;
     private CancellationTokenRegistration _closing;
@@ -56,11 +55,12 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
         _sink = sink;
         _logger = logger;
         _fence = fence;
-        _gauge = metrics.TrackUnacknowledged(() => Unacknowledged);
     }
 
     /// <summary>Gets how many QoS 1 messages of the present connection are not acknowledged yet.</summary>
-    public int Unacknowledged => _ledger?.Unacknowledged ?? 0;
+    public override int Unacknowledged => _ledger?.Unacknowledged ?? 0;
+
+    public override int ReceiveWindow => _options.ReceiveMaximum;
 
     void IMqttLinkReceiver.OnPublish(MqttIncomingMessage message, ushort packetId)
     {
@@ -170,7 +170,10 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
 
     protected override Task DrainAsync() => _ledger?.DrainAsync() ?? Task.CompletedTask;
 
-    protected override void OnStopped() => _gauge.Dispose();
+    protected override void OnStopped()
+    {
+        // The broker keeps what there is.
+    }
 
     protected override bool IsTakenOver(MqttLinkEnd end, bool repeatedlyShort)
     {

@@ -6,15 +6,17 @@ namespace MqttDeviceCluster.Streaming.Mqtt.Session;
 /// <summary>A message on its way out, and the promise of its result.</summary>
 internal sealed class PendingPublish : TaskCompletionSource<MqttPublishResult>
 {
+    private readonly TimeProvider _timeProvider;
     private readonly MqttStreamMetrics _metrics;
 
     // Continuations run elsewhere: they would hold up the connection's receive loop, and with it all other results.
-    public PendingPublish(string topic, MqttOutgoingMessage message, long enqueuedAt, MqttStreamMetrics metrics)
+    public PendingPublish(string topic, MqttOutgoingMessage message, TimeProvider timeProvider, MqttStreamMetrics metrics)
         : base(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         Topic = topic;
         Message = message;
-        EnqueuedAt = enqueuedAt;
+        EnqueuedAt = timeProvider.GetTimestamp();
+        _timeProvider = timeProvider;
         _metrics = metrics;
         if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
         {
@@ -47,7 +49,7 @@ internal sealed class PendingPublish : TaskCompletionSource<MqttPublishResult>
     {
         if (TrySetResult(new MqttPublishResult(outcome, reasonCode, reason)))
         {
-            _metrics.MessagePublished(outcome);
+            _metrics.MessagePublished(outcome, _timeProvider.GetElapsedTime(EnqueuedAt));
         }
     }
 }

@@ -34,7 +34,7 @@ public sealed class CommandRunnerTests
     private CommandRunner Runner(int maxWaiting = 64)
     {
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _stopping, _fence, _time, new DeviceMetrics(meters), NullLogger.Instance);
+        return new("d", maxWaiting, _waiters, PublishAsync, () => _presence, _stopping, _fence, _time, new DeviceMetrics(meters, new(), new()), NullLogger.Instance);
 
         Task PublishAsync(DeviceCommand command)
         {

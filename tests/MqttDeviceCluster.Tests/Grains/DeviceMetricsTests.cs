@@ -21,8 +21,9 @@ public sealed class DeviceMetricsTests
     public async Task MeasureAsync_CallFails_CountsTheOutcomeAndRethrows(string outcome, Exception failure)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-        DeviceMetrics metrics = new(services.GetRequiredService<IMeterFactory>());
+        DeviceMetrics metrics = new(services.GetRequiredService<IMeterFactory>(), new(), new());
         List<KeyValuePair<string, object?>> tags = [];
+        List<long> active = [];
         using MeterListener listener = new();
         listener.InstrumentPublished = (instrument, self) =>
         {
@@ -31,13 +32,24 @@ public sealed class DeviceMetricsTests
                 self.EnableMeasurementEvents(instrument);
             }
         };
-        listener.SetMeasurementEventCallback<long>((_, _, measured, _) => tags.AddRange(measured));
+        listener.SetMeasurementEventCallback<long>((instrument, value, measured, _) =>
+        {
+            if (instrument.Name == DeviceInstruments.ActiveCommands)
+            {
+                active.Add(value);
+            }
+            else
+            {
+                tags.AddRange(measured);
+            }
+        });
         listener.Start();
 
         var thrown = await Assert.ThrowsAnyAsync<Exception>(
             () => metrics.MeasureAsync<int>("test", static _ => "", () => Task.FromException<int>(failure)));
 
         Assert.Same(failure, thrown);
+        Assert.Equal([1, -1], active);
         Assert.Equal([new(DeviceInstruments.KindTag, "test"), new(DeviceInstruments.OutcomeTag, outcome)], tags);
     }
 }

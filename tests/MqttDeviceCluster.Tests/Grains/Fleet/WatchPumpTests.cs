@@ -29,7 +29,7 @@ public sealed class WatchPumpTests : IAsyncDisposable
     {
         foreach (var id in deviceIds)
         {
-            _subscription.Offer(new DeviceAddedEvent(id, TestClock.Noon), 1);
+            _subscription.TryOffer(new DeviceAddedEvent(id, TestClock.Noon), 1);
         }
     }
 

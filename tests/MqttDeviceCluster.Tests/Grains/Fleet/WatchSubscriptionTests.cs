@@ -13,7 +13,7 @@ public sealed class WatchSubscriptionTests
     {
         for (var pin = first; pin < first + count; pin++)
         {
-            watch.Subscription.Offer(Pin("a", pin), 1);
+            watch.Subscription.TryOffer(Pin("a", pin), 1);
         }
     }
 
@@ -42,7 +42,7 @@ public sealed class WatchSubscriptionTests
             TestWatch watch = new(options: options);
             foreach (var value in offered)
             {
-                watch.Subscription.Offer(value, 1);
+                watch.Subscription.TryOffer(value, 1);
             }
 
             return watch.TakeAll().Select(value => Array.FindIndex(offered, one => ReferenceEquals(one, value)));
@@ -53,8 +53,8 @@ public sealed class WatchSubscriptionTests
     public void Offer_VersionThatIsKnown_IsNotTold()
     {
         TestWatch watch = new(after: 5);
-        watch.Subscription.Offer(Pin("a", 1), 5);
-        watch.Subscription.Offer(Pin("a", 2), 6);
+        watch.Subscription.TryOffer(Pin("a", 1), 5);
+        watch.Subscription.TryOffer(Pin("a", 2), 6);
 
         var batch = watch.TryTake()!;
         Assert.Equal(0, batch.First);

@@ -1,8 +1,10 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Silo.Health;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streaming.Mqtt;
@@ -14,18 +16,24 @@ namespace MqttDeviceCluster.Tests.Silo.Health;
 /// <summary>The endpoints over real HTTP, with the silo, the broker and the store in whatever state a test wants.</summary>
 public sealed class HealthEndpointTests : IAsyncLifetime
 {
+    private const string Token = "correct-horse-battery";
+
     private readonly Parts _parts = new();
     private readonly FakeTimeProvider _time = new();
+    private readonly FleetPageToken _token;
     private readonly WebApplication _app;
     private HttpClient _http = null!;
 
     public HealthEndpointTests()
     {
+        _token = new FleetPageToken(Token, _time);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(SiloSettingsTests.From());
         builder.Services.AddSingleton<TimeProvider>(_time);
         builder.Services.AddSiloHealth();
+        builder.Services.AddSingleton(_token);
+        builder.Services.AddSingleton(new FleetPageGuard(_token));
         builder.Services.AddSingleton<ISiloStatusOracle>(_parts);
         builder.Services.AddKeyedSingleton<IMqttStreamStatus>(DeviceStreams.ProviderName, _parts);
         builder.Services.AddKeyedSingleton<IGrainStorageStatus>("Default", _parts);
@@ -45,6 +53,7 @@ public sealed class HealthEndpointTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
+        _token.Dispose();
         await _app.DisposeAsync();
     }
 
@@ -86,6 +95,33 @@ public sealed class HealthEndpointTests : IAsyncLifetime
             """{"status":"degraded","checks":{"silo":{"status":"healthy"},"broker":{"status":"healthy"},"store":{"status":"degraded","problem":"disk full"}}}""");
     }
 
+    [Theory]
+    [InlineData("Host", "silo.example", false)]
+    [InlineData("X-Forwarded-For", "10.0.0.1", false)]
+    [InlineData("Authorization", "Bearer wrong-horse-battery", true)]
+    [InlineData("Accept", "application/json", true)]
+    public async Task Ready_Degraded_SaysWhyOnThisMachineAlone(string header, string value, bool saysWhy) =>
+        await AssertSaysWhyAsync(saysWhy, (header, value));
+
+    [Theory]
+    [InlineData("wrong-horse-battery", false)]
+    [InlineData(Token, true)]
+    public async Task Ready_Degraded_SaysWhyElsewhereWithTheToken(string token, bool saysWhy) =>
+        await AssertSaysWhyAsync(saysWhy, ("Host", "silo.example"), ("Authorization", $"Bearer {token}"));
+
+    [Theory]
+    [InlineData("127.0.0.1", true)]
+    [InlineData("::1", true)]
+    [InlineData("10.0.0.7", false)]
+    [InlineData(null, false)]
+    public void IsTrusted_ByAddress_OnThisMachineAlone(string? address, bool isTrusted)
+    {
+        DefaultHttpContext context = new();
+        context.Request.Host = new("localhost", 8080);
+        context.Connection.RemoteIpAddress = address is null ? null : IPAddress.Parse(address);
+        Assert.Equal(isTrusted, new FleetPageGuard(null).IsTrusted(context));
+    }
+
     [Fact]
     public async Task Ready_SiloNotActive_Is503()
     {
@@ -121,6 +157,27 @@ public sealed class HealthEndpointTests : IAsyncLifetime
         var result = await check.CheckHealthAsync(new(), TestContext.Current.CancellationToken);
         Assert.Equal("Unhealthy", result.Status.ToString());
         Assert.Equal("no timer has run for 30 s", result.Description);
+    }
+
+    /// <summary>What is degraded, everybody is told; why, which names hosts and files, not everybody.</summary>
+    private async Task AssertSaysWhyAsync(bool saysWhy, params (string Name, string Value)[] headers)
+    {
+        (_parts.Publishing, _parts.BrokerProblem) = (MqttConnectionState.Connecting, "no connection to mqtt://broker.internal");
+        (_parts.IsFailing, _parts.StoreProblem) = (true, "could not write to /var/lib/devices.db");
+        using HttpRequestMessage request = new(HttpMethod.Get, "/ready");
+        foreach (var (name, value) in headers)
+        {
+            Assert.True(request.Headers.TryAddWithoutValidation(name, value));
+        }
+
+        using var response = await _http.SendAsync(request, TestContext.Current.CancellationToken);
+        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(
+            saysWhy
+                ? """{"status":"degraded","checks":{"silo":{"status":"healthy"},"broker":{"status":"degraded","problem":"no connection to mqtt://broker.internal"},"store":{"status":"degraded","problem":"could not write to /var/lib/devices.db"}}}"""
+                : """{"status":"degraded","checks":{"silo":{"status":"healthy"},"broker":{"status":"degraded"},"store":{"status":"degraded"}}}""",
+            body);
     }
 
     private async Task AssertAsync(string path, HttpStatusCode status, string body) => Assert.Equal((status, body), await GetAsync(path));

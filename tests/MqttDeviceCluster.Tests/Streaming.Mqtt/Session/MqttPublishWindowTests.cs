@@ -46,5 +46,5 @@ public sealed class MqttPublishWindowTests
     private static MqttLinkInfo Info(int receiveMaximum) =>
         new(false, receiveMaximum, 0, 2, true, true, TimeSpan.FromSeconds(30), null, "client");
 
-    private PendingPublish Publish() => new("t", new MqttOutgoingMessage { Payload = default }, 0, _metrics);
+    private PendingPublish Publish() => new("t", new MqttOutgoingMessage { Payload = default }, TimeProvider.System, _metrics);
 }
