@@ -73,20 +73,25 @@ public sealed class FullDiskTests
         silo.Terminate();
         Assert.Equal(0, await silo.WaitForExitAsync());
         await disk.RepairAsync();
-        await using var next = await StartAsync(tap, disk);
         var watch = Stopwatch.StartNew();
-        while (tap.AcknowledgedTopics.Count < Devices * Pins)
+        do
         {
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"{tap.Acknowledged} of {Devices * Pins} are acknowledged.");
+            // A message whose PUBACK the broker missed is acknowledged twice: so many PUBACKs may be for fewer messages. Then the broker has the others, for the next silo.
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(120), "Not all is stored.");
+            await using var next = await StartAsync(tap, disk);
+            while (tap.Acknowledged < Devices * Pins)
+            {
+                Assert.True(watch.Elapsed < TimeSpan.FromSeconds(60), $"{tap.Acknowledged} of {Devices * Pins} are acknowledged.");
 
-            // A message whose PUBACK the broker missed is acknowledged twice: no exact count can be waited for.
-            await Task.Delay(50, Cancelled);
+                // Without a connection to the silo there is no exact count to wait for.
+                await Task.Delay(50, Cancelled);
+            }
+
+            await next.WaitForHealthAsync("/health/ready", body => body.StartsWith("""{"status":"healthy",""", StringComparison.Ordinal));
+            next.Terminate();
+            Assert.Equal(0, await next.WaitForExitAsync());
         }
-
-        await next.WaitForHealthAsync("/health/ready", body => body.StartsWith("""{"status":"healthy",""", StringComparison.Ordinal));
-        next.Terminate();
-        Assert.Equal(0, await next.WaitForExitAsync());
-        Assert.Equal(0, await MissingAsync(StoreOf(disk.Path)));
+        while (await MissingAsync(StoreOf(disk.Path)) > 0);
     }
 
     private static Task<SiloProcess> StartAsync(MqttTap tap, TestDisk disk) => SiloProcess.StartAsync(new()
