@@ -36,7 +36,7 @@ internal sealed partial class GroupCommitGrainStorage
         IActivatorProvider activators,
         GrainStorageMetrics metrics,
         TimeProvider timeProvider,
-        ILogger<GroupCommitGrainStorage> logger)
+        ILogger<GrainStorageHealth> logger)
     {
         _name = name;
         _serviceId = clusterOptions.Value.ServiceId;

@@ -1,5 +1,4 @@
 using MqttDeviceCluster.Silo.Hosting;
-using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streaming.Mqtt;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
@@ -73,8 +72,10 @@ internal static class TelemetryExtensions
         .AddDeviceClusterInstrumentation()
         .AddSource(ActivitySources.LifecycleActivitySourceName, ActivitySources.StorageActivitySourceName, MqttStreamTracing.ActivitySourceName);
 
-    /// <summary>Adds the meters of a silo.</summary>
+    /// <summary>Adds the meters of a silo, and of Orleans what is worth keeping.</summary>
     public static MeterProviderBuilder AddSiloInstrumentation(this MeterProviderBuilder metrics) => metrics
         .AddDeviceClusterInstrumentation()
-        .AddMeter(DeviceInstruments.MeterName, MqttStreamMetrics.MeterName, GrainStorageTelemetry.MeterName);
+        .AddMeter([.. SiloInstruments.Meters])
+        .AddView(static instrument =>
+            instrument.Meter.Name == OrleansMeter.Name && !OrleansMeter.Useful.Contains(instrument.Name) ? MetricStreamConfiguration.Drop : null);
 }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Storage;
+using MqttDeviceCluster.Streams;
 
 namespace MqttDeviceCluster.Silo.Hosting;
 
@@ -22,9 +23,12 @@ internal static class SiloHost
         ["Logging:LogLevel:Orleans.Runtime.Watchdog"] = "Error",
         // One line for each grain that a pause of the process caught at work, dozens at once. The pause is told by others, and counted in orleans-scheduler-long-running-turns.
         ["Logging:LogLevel:Orleans.Runtime.Scheduler"] = "Error",
-        // Three errors with stack traces for each device and try while the store cannot be read, which the store says itself, as it does of a state that cannot be read. Counted
-        // in orleans-catalog-activation-failed-to-activate.
+        // Each of these tells of a failing store once for each device and try, with a stack trace: 350 lines in a second for a hundred devices. The store itself says so once, and of a
+        // state that cannot be read as well (under GrainStorageHealth; under the storage's type it is Orleans that logs). A message that is given up says so itself.
+        ["Logging:LogLevel:MqttDeviceCluster.Storage.GroupCommitGrainStorage"] = "Critical",
+        ["Logging:LogLevel:MqttDeviceCluster.Storage.ObservedRedisGrainStorage"] = "Critical",
         ["Logging:LogLevel:Orleans.Grain"] = "Critical",
+        [$"Logging:LogLevel:Orleans.Streams.{DeviceStreams.ProviderName}"] = "Critical",
         // Two lines about a stop of a silo with many devices, which takes some seconds.
         ["Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Storage;
+using MqttDeviceCluster.Storage.GroupCommit;
 using MqttDeviceCluster.Storage.Redis;
 using Orleans.Configuration;
 using Orleans.Persistence;
@@ -48,7 +49,7 @@ public static class RedisHostingExtensions
             provider.GetRequiredService<IActivatorProvider>(),
             provider.GetRequiredService<GrainStorageMetrics>(),
             provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<ObservedRedisGrainStorage>>()));
+            provider.GetRequiredService<ILogger<GrainStorageHealth>>()));
 
         // In place of Orleans' own registration, through which its lifecycle finds the storage as well.
         services.RemoveAllKeyed<IGrainStorage>(name);

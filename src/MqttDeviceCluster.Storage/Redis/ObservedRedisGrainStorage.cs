@@ -32,7 +32,7 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         IActivatorProvider activators,
         GrainStorageMetrics metrics,
         TimeProvider timeProvider,
-        ILogger<ObservedRedisGrainStorage> logger)
+        ILogger<GrainStorageHealth> logger)
     {
         _name = name;
         _serviceId = serviceId;
