@@ -23,7 +23,7 @@ public sealed class RollingUpgradeTests(SharedServers servers)
     [Fact]
     public async Task Versions_SideBySideForthAndBack_UnderstandEachOther()
     {
-        var building = NextVersion.BuildAsync();
+        await using var next = await NextVersion.BuildAsync();
         await using var broker = await MosquittoBroker.StartAsync();
         var database = await (await servers.PostgreSqlAsync()).CreateDatabaseAsync();
         var cluster = $"upgrade-{Guid.NewGuid():N}";
@@ -38,7 +38,6 @@ public sealed class RollingUpgradeTests(SharedServers servers)
                 "--Dashboard:Enabled=false",
             ],
         };
-        await using var next = await building;
         var silos = await Task.WhenAll(SiloProcess.StartAsync(options), SiloProcess.StartAsync(options with { Binaries = next.Silo }));
         await using var oldSilo = silos[0];
         await using var newSilo = silos[1];
