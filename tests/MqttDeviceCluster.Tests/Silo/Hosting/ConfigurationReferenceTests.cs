@@ -42,6 +42,8 @@ public sealed class ConfigurationReferenceTests
         ("EmbeddedBroker:Port", "integer", static settings => settings.EmbeddedBrokerEndpoint.Port),
         ("DataDirectory", "text", static settings => Path.GetRelativePath("/work/here", settings.DataDirectory)),
         ("Simulate", "integer", static settings => settings.Simulate),
+        ("SettingsDirectory", "text", static _ => null),
+        ("Telemetry:UpdateSamplingRatio", "number", static settings => settings.Telemetry.UpdateSamplingRatio),
         ("Shutdown:DrainDelay", "time", static settings => settings.DrainDelay),
         ("Urls", "text", static settings => settings.Urls),
         ("FleetPage:Enabled", "true or false", static settings => settings.FleetPage is not null),
