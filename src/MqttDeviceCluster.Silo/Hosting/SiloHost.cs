@@ -29,6 +29,8 @@ internal static class SiloHost
         ["Logging:LogLevel:MqttDeviceCluster.Storage.ObservedRedisGrainStorage"] = "Critical",
         ["Logging:LogLevel:Orleans.Grain"] = "Critical",
         [$"Logging:LogLevel:Orleans.Streams.{DeviceStreams.ProviderName}"] = "Critical",
+        // A line for each device whose grain ended before it heard of a failed delivery, which is delivered again all the same.
+        ["Logging:LogLevel:Orleans.Streams.StreamConsumerExtension"] = "Error",
         // Two lines about a stop of a silo with many devices, which takes some seconds.
         ["Logging:LogLevel:Orleans.Runtime.SiloLifecycleSubject"] = "Error",
         // Orleans' placement: two lines for each call that it retries, also when it need not.

@@ -49,7 +49,7 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
         var version = feed.Open("MqttDeviceCluster.Abstractions").Version;
 
         Assert.Equal(["Microsoft.Orleans.Sdk"], Needs("MqttDeviceCluster.Abstractions"));
-        Assert.Equal(["Microsoft.Orleans.Client", "MqttDeviceCluster.Abstractions"], Needs("MqttDeviceCluster.Client"));
+        Assert.Equal(["Microsoft.Orleans.Client", "MqttDeviceCluster.Abstractions", "OpenTelemetry.Api.ProviderBuilderExtensions"], Needs("MqttDeviceCluster.Client"));
         Assert.Equal(
             ["Microsoft.Orleans.Runtime", "Microsoft.Orleans.Sdk", "Microsoft.Orleans.Streaming", "MqttDeviceCluster.Abstractions"], Needs("MqttDeviceCluster.Grains"));
 
