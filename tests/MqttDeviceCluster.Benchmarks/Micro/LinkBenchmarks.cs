@@ -2,11 +2,11 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using BenchmarkDotNet.Attributes;
+using MqttDeviceCluster.Streaming.Mqtt;
+using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MQTTnet;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
-using MqttDeviceCluster.Streaming.Mqtt;
-using MqttDeviceCluster.Streaming.Mqtt.Link;
 
 namespace MqttDeviceCluster.Benchmarks.Micro;
 

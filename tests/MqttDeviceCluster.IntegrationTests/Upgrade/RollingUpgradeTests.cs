@@ -6,7 +6,6 @@ using MqttDeviceCluster.IntegrationTests.Fleet;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
 using Orleans.Configuration;
-using Orleans.Placement;
 using Orleans.Runtime.Placement;
 
 namespace MqttDeviceCluster.IntegrationTests.Upgrade;

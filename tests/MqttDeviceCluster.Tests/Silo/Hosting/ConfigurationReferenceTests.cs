@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Silo.Hosting;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Storage.PostgreSql;
