@@ -69,10 +69,15 @@ internal sealed class SettingReader(IConfiguration configuration)
     public string? Urls()
     {
         const string Key = "Urls";
+        if (configuration.GetSection("Kestrel:Endpoints").Exists())
+        {
+            // Kestrel listens there, whatever else is said.
+            return null;
+        }
+
         if (configuration[Key] is not { } urls)
         {
-            var elsewhere = configuration.GetSection("Kestrel:Endpoints").Exists() || configuration["HTTP_PORTS"] is not null || configuration["HTTPS_PORTS"] is not null;
-            return elsewhere ? null : "http://127.0.0.1:8080";
+            return configuration["HTTP_PORTS"] is not null || configuration["HTTPS_PORTS"] is not null ? null : "http://127.0.0.1:8080";
         }
 
         try

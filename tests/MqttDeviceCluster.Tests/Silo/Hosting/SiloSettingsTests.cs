@@ -114,6 +114,16 @@ public sealed class SiloSettingsTests
         Assert.False(From((key, value)).Dashboard);
     }
 
+    [Fact]
+    public void From_KestrelsEndpointsBesideUrls_AreWhatCounts()
+    {
+        var settings = From(("Urls", "http://127.0.0.1:8080"), ("Kestrel:Endpoints:Http:Url", "http://*:80"));
+
+        Assert.Null(settings.Urls);
+        Assert.False(settings.Dashboard);
+        Assert.Null(settings.FleetPage);
+    }
+
     [Theory]
     [InlineData("EmbeddedBroker:Port", "0", "EmbeddedBroker:Port must be 1 to 65535 but is '0'")]
     [InlineData("EmbeddedBroker:Address", "localhost", "EmbeddedBroker:Address must be an IP address but is 'localhost'")]
