@@ -240,23 +240,18 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             return _storedVersion < _version ? StoreAppliedAsync() : Task.CompletedTask;
         }
 
-        foreach (var item in items)
+        var applied = _deliveries.FindApplied(items);
+        var isFresh = applied is null && _storedVersion >= _version;
+        for (var i = 0; i < items.Count; i++)
         {
-            switch (item.Item)
+            // Applied again it would confirm what was asked for since, and be told as a change.
+            if (applied is null || !applied[i])
             {
-                case DeviceUpdate update:
-                    Apply(update);
-                    break;
-                case DeviceStatus status:
-                    Apply(status);
-                    break;
-                default:
-                    _metrics.Ignored("unknown_message");
-                    LogUnknownMessage(_deviceId, item.Item.GetType().Name);
-                    break;
+                Apply(items[i].Item);
             }
         }
 
+        _deliveries.AddMessages(items, isFresh);
         _deliveries.Add(delivery);
         _news.Tell(_storedVersion);
 
@@ -273,6 +268,23 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     }
 
     private Task StoreAppliedAsync() => _spans is null ? StoreAsync() : _spans.StoreAsync(StoreAsync);
+
+    private void Apply(DeviceMessage message)
+    {
+        switch (message)
+        {
+            case DeviceUpdate update:
+                Apply(update);
+                break;
+            case DeviceStatus status:
+                Apply(status);
+                break;
+            default:
+                _metrics.Ignored("unknown_message");
+                LogUnknownMessage(_deviceId, message.GetType().Name);
+                break;
+        }
+    }
 
     private void Apply(DeviceStatus status)
     {

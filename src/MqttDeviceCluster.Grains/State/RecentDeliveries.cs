@@ -8,14 +8,20 @@ namespace MqttDeviceCluster;
 /// applied: applied again, it would bring back an older state for a moment, and be told as a change.
 /// </summary>
 /// <remarks>
-/// A repetition is the same delivery as a whole. What a broker sends again, to another silo or over another connection, has other tokens and is none; nothing is
-/// concluded from the order of tokens, since those of two silos do not compare.
+/// <para>A repetition is the same delivery as a whole, which the stored state remembers too, or the same message in another one: what failed comes again together with
+/// what has come since, or alone. While a store fails that happens once a second.</para>
+/// <para>What a broker sends again, to another silo or over another connection, has other tokens and is none; nothing is concluded from the order of tokens, since
+/// those of two silos do not compare.</para>
 /// </remarks>
 internal sealed class RecentDeliveries
 {
     private const int Remembered = 4;
 
+    /// <summary>How many messages are remembered: more than come again in one delivery.</summary>
+    private const int MaxMessages = 256;
+
     private readonly long?[] _recent = new long?[Remembered];
+    private readonly List<(long Number, int Index, long ReceivedAt)> _messages = [];
     private int _next;
 
     /// <summary>
@@ -45,6 +51,48 @@ internal sealed class RecentDeliveries
     /// <summary>Returns whether a delivery is one of the last that were applied.</summary>
     public bool IsRepeated(long? mark) => mark is not null && Array.IndexOf(_recent, mark) >= 0;
 
+    /// <summary>Returns which messages of a delivery were applied before, or <see langword="null"/> if none was.</summary>
+    public bool[]? FindApplied(IList<SequentialItem<DeviceMessage>> items)
+    {
+        bool[]? applied = null;
+        if (_messages.Count > 0)
+        {
+            for (var i = 0; i < items.Count; i++)
+            {
+                if (IdOf(items[i]) is { } id && _messages.Contains(id))
+                {
+                    (applied ??= new bool[items.Count])[i] = true;
+                }
+            }
+        }
+
+        return applied;
+    }
+
+    /// <summary>Remembers the messages of a delivery that was applied, each of them.</summary>
+    /// <param name="items">The delivery.</param>
+    /// <param name="isFresh">Whether everything before it is done, so that nothing of it comes again.</param>
+    public void AddMessages(IList<SequentialItem<DeviceMessage>> items, bool isFresh)
+    {
+        if (isFresh)
+        {
+            _messages.Clear();
+        }
+
+        foreach (var item in items)
+        {
+            if (IdOf(item) is { } id && (isFresh || !_messages.Contains(id)))
+            {
+                _messages.Add(id);
+            }
+        }
+
+        if (_messages.Count > MaxMessages)
+        {
+            _messages.RemoveRange(0, _messages.Count - MaxMessages);
+        }
+    }
+
     /// <summary>Notes that a delivery was applied, not before: one that fails in the middle is not done when it comes again.</summary>
     public void Add(long? mark)
     {
@@ -54,4 +102,7 @@ internal sealed class RecentDeliveries
             _next = (_next + 1) % Remembered;
         }
     }
+
+    private static (long Number, int Index, long ReceivedAt)? IdOf(SequentialItem<DeviceMessage> item) =>
+        item.Token is { } token ? (token.SequenceNumber, token.EventIndex, item.Item.ReceivedAt.UtcTicks) : null;
 }

@@ -1,3 +1,4 @@
+using Orleans.Providers.Streams.Common;
 using Orleans.Streams;
 
 namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
@@ -173,16 +174,18 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
         }
 
         List<object> events = [message.Event];
+        List<EventSequenceTokenV2> tokens = [message.Token];
         var last = message;
         for (var next = second; next is not null && events.Count < limit; next = NextAlive(next.Next))
         {
             events.Add(next.Event);
+            tokens.Add(next.Token);
             last = next;
         }
 
         _count = events.Count;
         Position = last.Position + 1;
-        _current = new MqttStreamBatch(_buffer.StreamId, events, last.Token);
+        _current = new MqttStreamBatch(_buffer.StreamId, events, last.Token, tokens);
         return true;
     }
 

@@ -67,9 +67,9 @@ internal sealed class MqttStreamMessage(StreamId streamId, EventSequenceTokenV2 
     public bool ImportRequestContext() => false;
 }
 
-/// <summary>Several events of one stream, delivered in one call. Its token is that of the last.</summary>
+/// <summary>Several events of one stream, delivered in one call. Its token is that of the last; each event has its own, by which it is known when it comes in another batch.</summary>
 [GenerateSerializer, Immutable, Alias("MqttDeviceCluster.Streaming.Mqtt.Batch")]
-internal sealed class MqttStreamBatch(StreamId streamId, List<object> events, EventSequenceTokenV2 token) : IBatchContainer
+internal sealed class MqttStreamBatch(StreamId streamId, List<object> events, EventSequenceTokenV2 token, List<EventSequenceTokenV2>? tokens) : IBatchContainer
 {
     [Id(0)]
     public StreamId StreamId { get; } = streamId;
@@ -80,15 +80,19 @@ internal sealed class MqttStreamBatch(StreamId streamId, List<object> events, Ev
     [Id(2)]
     public EventSequenceTokenV2 Token { get; } = token;
 
+    /// <summary>Gets the token of each event; <see langword="null"/> from a silo of an earlier version.</summary>
+    [Id(3)]
+    public List<EventSequenceTokenV2>? Tokens { get; } = tokens;
+
     public StreamSequenceToken SequenceToken => Token;
 
     public IEnumerable<Tuple<T, StreamSequenceToken>> GetEvents<T>()
     {
-        foreach (var value in Events)
+        for (var i = 0; i < Events.Count; i++)
         {
-            if (value is T typed)
+            if (Events[i] is T typed)
             {
-                yield return Tuple.Create<T, StreamSequenceToken>(typed, Token);
+                yield return Tuple.Create<T, StreamSequenceToken>(typed, Tokens is null ? Token : Tokens[i]);
             }
         }
     }

@@ -33,6 +33,41 @@ public sealed class RecentDeliveriesTests
     }
 
     [Fact]
+    public void FindApplied_FailedDeliveryComesWithWhatCameSinceAndThenAlone_KnowsItsMessages()
+    {
+        RecentDeliveries deliveries = new();
+        var (first, second, third) = (Message(1, TestClock.Noon), Message(2, TestClock.Noon), Message(3, TestClock.Noon.AddSeconds(1)));
+
+        Assert.Null(deliveries.FindApplied([first]));
+        deliveries.AddMessages([first], isFresh: true);
+        Assert.Equal([true, false], deliveries.FindApplied([first, second])!);
+        deliveries.AddMessages([first, second], isFresh: false);
+        Assert.Equal([true, true, false], deliveries.FindApplied([first, second, third])!);
+        Assert.Equal([true], deliveries.FindApplied([second])!);
+
+        // The same number at another time is another message: a queue may have lost its count.
+        Assert.Null(deliveries.FindApplied([Message(2, TestClock.Noon.AddTicks(1))]));
+
+        deliveries.AddMessages([third], isFresh: true);
+        Assert.Null(deliveries.FindApplied([first, second]));
+
+        static SequentialItem<DeviceMessage> Message(long number, DateTimeOffset time) => Delivery(number, time)[0];
+    }
+
+    [Fact]
+    public void FindApplied_Long_ForgetsTheOldest()
+    {
+        RecentDeliveries deliveries = new();
+        for (var number = 0; number < 300; number++)
+        {
+            deliveries.AddMessages(Delivery(number, TestClock.Noon), isFresh: false);
+        }
+
+        Assert.Null(deliveries.FindApplied(Delivery(0, TestClock.Noon)));
+        Assert.Equal([true], deliveries.FindApplied(Delivery(299, TestClock.Noon))!);
+    }
+
+    [Fact]
     public void MarkOf_NoToken_IsNone()
     {
         RecentDeliveries deliveries = new();
