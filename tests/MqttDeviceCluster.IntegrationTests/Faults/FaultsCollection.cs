@@ -1,7 +1,7 @@
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
-/// <summary>Tests with a cluster of their own under load: one after the other, beside those of other kinds.</summary>
-[CollectionDefinition(Name)]
+/// <summary>Tests with a cluster of their own under load, which look at what acts late: one after the other, and beside no others.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class FaultsCollection
 {
     public const string Name = "Faults";

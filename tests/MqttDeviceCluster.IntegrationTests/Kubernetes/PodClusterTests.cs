@@ -45,8 +45,10 @@ public sealed class PodClusterTests(ITestOutputHelper output)
         output.WriteLine($"the service: {service.Succeeded} requests succeeded, {service.Failures.Count} failed: {string.Join("; ", service.Failures.GroupBy(static f => f).Select(static g => $"{g.Count()} {g.Key}"))}");
         balance.AssertPromises();
         Assert.Equal(balance.Updates.Taken, balance.Updates.Stored);
-        Assert.InRange(failed, 0, 5);
-        Assert.InRange(refused, 0, 5);
+
+        // A handful for each of the three that stop.
+        Assert.InRange(failed, 0, 15);
+        Assert.InRange(refused, 0, 15);
         Assert.True(service.Succeeded > 100, $"{service.Succeeded} requests of the service succeeded.");
     }
 }

@@ -15,6 +15,7 @@ namespace MqttDeviceCluster.IntegrationTests.Safety;
 /// A broker that is frozen, and a network that is cut, get what was written to them when they are back, and count its expiry from then. Little of it may be there, and nothing
 /// that could still be called back.
 /// </summary>
+[Collection(AloneCollection.Name)]
 public sealed class BrokerSilenceTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);

@@ -9,6 +9,7 @@ using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streams;
 using OpenTelemetry;
 using OpenTelemetry.Trace;
+using Orleans.Runtime.Placement;
 using Orleans.TestingHost;
 
 namespace MqttDeviceCluster.IntegrationTests.Tracing;
@@ -81,7 +82,9 @@ public sealed class TracedCluster : IAsyncLifetime
         for (var tries = 0; tries < 100; tries++)
         {
             var id = $"traced-{Guid.NewGuid():N}";
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, _cluster.Silos.First(silo => silo.SiloAddress.Equals(Holder()!.SiloAddress) == onReceivingSilo).SiloAddress);
             await Devices.GetSnapshotAsync(id, TestContext.Current.CancellationToken);
+            RequestContext.Remove(IPlacementDirector.PlacementHintKey);
             var at = await management.GetActivationAddress(_cluster.Client.GetGrain<IDeviceGrain>(id));
             if (at!.Equals(Holder()!.SiloAddress) == onReceivingSilo)
             {
