@@ -230,7 +230,7 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
             },
         };
         ActivitySource.AddActivityListener(listener);
-        var wait = cluster.Devices.WaitForAsync(id, [new(13, State: PinState.High)], new() { Timeout = TimeSpan.FromSeconds(30) }, Cancelled);
+        var wait = cluster.Devices.WaitForAsync(id, [new(13, State: PinState.High)], new() { Timeout = TimeSpan.FromSeconds(30), IncludeCurrent = true }, Cancelled);
 
         // The wait is known to stand once a later call of the same client was answered by the same grain.
         await cluster.Devices.GetSnapshotAsync(id, Cancelled);
@@ -239,7 +239,7 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
         await wait;
 
         // The second one is applied after the first is stored.
-        var second = cluster.Devices.WaitForAsync(id, [new(13, State: PinState.Low)], new() { Timeout = TimeSpan.FromSeconds(30) }, Cancelled);
+        var second = cluster.Devices.WaitForAsync(id, [new(13, State: PinState.Low)], new() { Timeout = TimeSpan.FromSeconds(30), IncludeCurrent = true }, Cancelled);
         await cluster.Devices.GetSnapshotAsync(id, Cancelled);
         await device.ReportAsync("""[{"pin":13,"state":0}]""", Stranger);
         await second;
