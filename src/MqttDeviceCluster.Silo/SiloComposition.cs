@@ -21,6 +21,9 @@ internal static class SiloComposition
     /// <summary>How long an orderly stop may take, the drain included. What kills the process must wait longer: the grace of infra/k8s, of infra/compose and of a service manager.</summary>
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(75);
 
+    /// <summary>The longest drain: the rest of the time is for commands in flight, deliveries and the grains that move.</summary>
+    public static readonly TimeSpan MaxDrainDelay = TimeSpan.FromSeconds(30);
+
     /// <remarks>
     /// Hosted services start in this order and stop in the reverse one: the broker is there before Orleans asks for it and outlives it, HTTP comes
     /// last and goes first.

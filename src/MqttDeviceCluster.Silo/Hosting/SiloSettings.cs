@@ -140,7 +140,7 @@ internal sealed record SiloSettings
             Dashboard = ReadDashboard(read, isLoopback, fleetPage),
             FleetPage = fleetPage,
             Simulate = read.Number("Simulate", 0, 0, 100_000),
-            DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most a minute"),
+            DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most 30 seconds"),
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
             Telemetry = TelemetrySettings.Read(read, configuration),
@@ -189,7 +189,7 @@ internal sealed record SiloSettings
         || (IPAddress.TryParse(binding.Host, out var address) && IPAddress.IsLoopback(address)));
 
     private static bool TryParseDrainDelay(string text, out TimeSpan value) =>
-        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && value >= TimeSpan.Zero && value <= TimeSpan.FromMinutes(1);
+        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && value >= TimeSpan.Zero && value <= SiloComposition.MaxDrainDelay;
 
     private static bool TryParseQualityOfService(string text, out MqttQualityOfService value) =>
         Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value);

@@ -37,8 +37,8 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
     /// <summary>Gets when the current batch was handed out.</summary>
     public long DeliveringSince { get; private set; }
 
-    /// <summary>Gets whether a failure of this consumer is to be delivered again.</summary>
-    public bool HoldsFailures => _cache.HoldsFailures(_buffer);
+    /// <summary>Gets the messages that it hands out.</summary>
+    public MqttStreamBuffer Buffer => _buffer;
 
     public IBatchContainer? GetCurrent(out Exception? exception)
     {
@@ -108,8 +108,8 @@ internal sealed class MqttCacheCursor : IQueueCacheCursor
 
     private void OnFailure()
     {
-        _buffer.NoteFailure(DeliveringSince);
-        if (HoldsFailures)
+        _cache.NoteFailure(_buffer, DeliveringSince);
+        if (_cache.HoldsFailures(_buffer))
         {
             // The same again: what it needs fails for everyone, so nothing is given up and nothing acknowledged. But what the broker sends again, perhaps to
             // another silo, is left out.

@@ -91,8 +91,11 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     public bool MayTryAgain(long since) => intake.TimeProvider.GetElapsedTime(since) < intake.Options.MaxDeliveryTime;
 
     /// <summary>Returns whether what failed is to be delivered again, however long it has been failing: what it needs is known to fail for others too.</summary>
-    public bool HoldsFailures(MqttStreamBuffer buffer) => intake.HoldFailuresFor is var hold && hold > TimeSpan.Zero
-        && (buffer.FailingSince is not { } since || intake.TimeProvider.GetElapsedTime(since) < hold);
+    public bool HoldsFailures(MqttStreamBuffer buffer) => HoldsFailures(buffer, intake.HoldFailuresFor);
+
+    /// <summary>The delivery that began then has just failed.</summary>
+    public void NoteFailure(MqttStreamBuffer buffer, long began) =>
+        buffer.NoteFailure(began, intake.TimeProvider.GetTimestamp(), buffer.Failing is { } failing && !IsLongAgo(failing.Until, began));
 
     /// <summary>Acknowledges and forgets the messages that all cursors have passed.</summary>
     public void ReleaseFinished(MqttStreamBuffer buffer)
@@ -136,12 +139,24 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     /// </summary>
     public void GiveUpOverdue()
     {
-        while (_delivering.First is { } oldest
-            && intake.TimeProvider.GetElapsedTime(oldest.Value.DeliveringSince) >= intake.Options.MaxAnswerTime
-            && !oldest.Value.HoldsFailures)
+        // In the order in which they began. Those that are held stay, which spares nobody behind them.
+        var node = _delivering.First;
+        while (node is not null && intake.TimeProvider.GetElapsedTime(node.Value.DeliveringSince) >= intake.Options.MaxAnswerTime)
         {
-            _delivering.Remove(oldest);
-            oldest.Value.GiveUp();
+            var hold = intake.HoldFailuresFor;
+            if (hold == TimeSpan.MaxValue)
+            {
+                return;
+            }
+
+            var next = node.Next;
+            if (!HoldsFailures(node.Value.Buffer, hold))
+            {
+                _delivering.Remove(node);
+                node.Value.GiveUp();
+            }
+
+            node = next;
         }
     }
 
@@ -167,6 +182,16 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
             return true;
         });
     }
+
+    private bool HoldsFailures(MqttStreamBuffer buffer, TimeSpan hold) => hold > TimeSpan.Zero
+        && (buffer.Failing is not { } failing
+            || IsLongAgo(failing.Until, intake.TimeProvider.GetTimestamp())
+            || intake.TimeProvider.GetElapsedTime(failing.Since) < hold);
+
+    /// <summary>
+    /// Returns whether a failure is a matter of its own beside what began at that time: failures of one cause follow each other at once, or after a call that was not answered.
+    /// </summary>
+    private bool IsLongAgo(long failedAt, long began) => intake.TimeProvider.GetElapsedTime(failedAt, began) >= 2 * intake.Options.MaxAnswerTime;
 
     private bool IsDead(MqttStreamMessage message) => message.HasEnded || IsObsolete(message);
 

@@ -133,13 +133,16 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
         return message;
     }
 
-    /// <summary>Gets since when deliveries have done nothing but fail: when the first of them began; <see langword="null"/> after a success.</summary>
-    public long? FailingSince { get; private set; }
+    /// <summary>Gets the deliveries that have done nothing but fail: when the first of them began and the last of them ended; <see langword="null"/> after a success.</summary>
+    public (long Since, long Until)? Failing { get; private set; }
 
-    public void RecordSuccess() => (_failuresInARow, FailingSince) = (0, null);
+    public void RecordSuccess() => (_failuresInARow, Failing) = (0, null);
 
-    /// <summary>A delivery that began at <paramref name="since"/> failed; perhaps it is delivered again.</summary>
-    public void NoteFailure(long since) => FailingSince ??= since;
+    /// <summary>A delivery failed; perhaps it is delivered again.</summary>
+    /// <param name="began">When it began.</param>
+    /// <param name="ended">When it failed.</param>
+    /// <param name="continues">Whether it belongs to the failures before it.</param>
+    public void NoteFailure(long began, long ended, bool continues) => Failing = (continues && Failing is { } failing ? failing.Since : began, ended);
 
     /// <summary>A message was given up.</summary>
     public void RecordFailure() => _failuresInARow++;

@@ -13,6 +13,8 @@ internal static class TracingCommand
 {
     private const int WarmUpSeconds = 4;
 
+    private static readonly string[] Signals = ["traces", "metrics", "logs"];
+
     public static Command Create()
     {
         Option<int> seconds = new("--seconds") { Description = "How long a turn is measured, in seconds. Default 8.", DefaultValueFactory = _ => 8 };
@@ -25,13 +27,20 @@ internal static class TracingCommand
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => ["off", "0.01"],
         };
-        Command command = new("tracing", "Measures what tracing costs: the service with telemetry off and with a share of its commands traced, in turns.") { seconds, rounds, devices, inFlight, shares };
+        Option<string[]> signals = new("--signals")
+        {
+            Description = "What is exported: traces, metrics, logs. Default: all.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => Signals,
+        };
+        signals.AcceptOnlyFromAmong(Signals);
+        Command command = new("tracing", "Measures what telemetry costs: the service with telemetry off and with a share of its commands traced, in turns.") { seconds, rounds, devices, inFlight, shares, signals };
         command.SetAction((parsed, cancellationToken) => RunAsync(
-            parsed.GetValue(shares)!, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(devices), parsed.GetValue(inFlight), cancellationToken));
+            parsed.GetValue(shares)!, parsed.GetValue(signals)!, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(devices), parsed.GetValue(inFlight), cancellationToken));
         return command;
     }
 
-    private static async Task RunAsync(string[] shares, int rounds, TimeSpan turn, int deviceCount, int inFlight, CancellationToken cancellationToken)
+    private static async Task RunAsync(string[] shares, string[] signals, int rounds, TimeSpan turn, int deviceCount, int inFlight, CancellationToken cancellationToken)
     {
         await using var mosquitto = await Mosquitto.StartAsync(cancellationToken);
         await using var devices = await DeviceProcess.StartAsync(mosquitto.Url, cancellationToken);
@@ -65,7 +74,7 @@ internal static class TracingCommand
 
         async Task MeasureAsync(string share, Measurement? commands, Measurement? updates)
         {
-            using var variables = Variables(share, sink.Url);
+            using var variables = Variables(share, signals, sink.Url);
             await using var service = await Service.StartAsync(mosquitto.Url, [], deviceCount, cancellationToken);
             Turns turns = new(devices, mosquitto, cancellationToken);
             await turns.CommandsAsync(service, inFlight, deviceCount, TimeSpan.FromSeconds(WarmUpSeconds), null);
@@ -76,13 +85,27 @@ internal static class TracingCommand
     }
 
     // As an operator does it: by the environment alone.
-    private static Settings Variables(string share, Uri sink) => new(share == "off" ? [] : new Dictionary<string, string>
+    private static Settings Variables(string share, string[] signals, Uri sink)
     {
-        ["OTEL_EXPORTER_OTLP_ENDPOINT"] = sink.OriginalString,
-        ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-        ["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio",
-        ["OTEL_TRACES_SAMPLER_ARG"] = share,
-    });
+        if (share == "off")
+        {
+            return new([]);
+        }
+
+        Dictionary<string, string> variables = new()
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = sink.OriginalString,
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_TRACES_SAMPLER"] = "parentbased_traceidratio",
+            ["OTEL_TRACES_SAMPLER_ARG"] = share,
+        };
+        foreach (var signal in Signals.Except(signals))
+        {
+            variables[$"OTEL_{signal.ToUpperInvariant()}_EXPORTER"] = "none";
+        }
+
+        return new(variables);
+    }
 
     private sealed class Settings : IDisposable
     {

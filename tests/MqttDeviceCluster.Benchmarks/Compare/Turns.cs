@@ -65,15 +65,16 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
     /// <param name="deviceCount">How many devices.</param>
     /// <param name="pins">How many pins each names.</param>
     /// <param name="others">Counts the updates that the contender acknowledges meanwhile and that are not among these.</param>
-    public async Task<TimeSpan> IntroduceAsync(IContender contender, int deviceCount, int pins = 1, Func<long>? others = null)
+    /// <param name="slack">How many of the others are on their way when the counts are read.</param>
+    public async Task<TimeSpan> IntroduceAsync(IContender contender, int deviceCount, int pins = 1, Func<long>? others = null, int slack = 0)
     {
         await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken, pins);
         using var counting = contender.CountUpdates();
-        var first = contender.UpdatesDone;
+        var first = contender.UpdatesDone - (others?.Invoke() ?? 0);
         var start = Stopwatch.GetTimestamp();
         devices.Allow(deviceCount);
         var progressed = start;
-        for (long done = 0, last = 0; (done = contender.UpdatesDone - first - (others?.Invoke() ?? 0)) < deviceCount; await Task.Delay(1, cancellationToken))
+        for (long done = 0, last = 0; (done = contender.UpdatesDone - first - (others?.Invoke() ?? 0)) < deviceCount - slack; await Task.Delay(1, cancellationToken))
         {
             (last, progressed) = done > last ? (done, Stopwatch.GetTimestamp()) : (last, progressed);
             if (Stopwatch.GetElapsedTime(progressed) > Stall)

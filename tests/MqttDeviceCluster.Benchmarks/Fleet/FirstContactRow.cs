@@ -19,7 +19,7 @@ internal static class FirstContactRow
         await ProbeAsync(side, options.Devices, Task.Delay(Quiet, cancellationToken), quiet);
 
         var probes = 0L;
-        var introducing = side.Turns.IntroduceAsync(side.Service, options.Devices, others: () => Volatile.Read(ref probes));
+        var introducing = side.Turns.IntroduceAsync(side.Service, options.Devices, others: () => Volatile.Read(ref probes), slack: Callers);
         var timedOut = await ProbeAsync(side, options.Devices, introducing, loaded, () => Interlocked.Increment(ref probes));
         var elapsed = await introducing;
 

@@ -135,7 +135,7 @@ public sealed class SiloSettingsTests
     [InlineData("Orleans:Clustering:ServiceKey", "x", "Orleans:Clustering:ServiceKey names a connection that a host has registered, and this one has none")]
     [InlineData("Orleans:GrainStorage:Default:ServiceKey", "x", "Orleans:GrainStorage:Default:ServiceKey names a connection that a host has registered, and this one has none")]
     [InlineData("Simulate", "-1", "Simulate must be 0 to 100000")]
-    [InlineData("Shutdown:DrainDelay", "02:00:00", "Shutdown:DrainDelay must be hh:mm:ss, at most a minute")]
+    [InlineData("Shutdown:DrainDelay", "00:00:31", "Shutdown:DrainDelay must be hh:mm:ss, at most 30 seconds")]
     [InlineData("Devices:CommandQualityOfService", "2", "Devices:CommandQualityOfService must be AtLeastOnce or AtMostOnce")]
     [InlineData("Dashboard:Enabled", "perhaps", "Dashboard:Enabled must be true or false")]
     [InlineData("DataDirectory", " ", "DataDirectory must be some text")]

@@ -409,6 +409,48 @@ public sealed class MqttQueueCacheTests
     }
 
     [Fact]
+    public void RecordDeliveryFailure_WhileFailuresAreHeldLongAfterAnotherFailure_DeliversAgain()
+    {
+        Add("a", 1);
+        var cursor = Cursor("a");
+        cursor.MoveNext();
+        FailForGood(cursor);
+        Assert.False(cursor.MoveNext());
+        Assert.Equal([(1, MqttRefusal.DeliveryFailed)], _intake.DeadLetters);
+
+        // Nothing succeeded since, but nothing was tried either.
+        _intake.Time.Advance(TimeSpan.FromHours(1));
+        _intake.HoldFailuresFor = TimeSpan.FromMinutes(5);
+        Add("a", 2);
+        cursor.MoveNext();
+        FailForGood(cursor);
+
+        Assert.True(cursor.MoveNext());
+        Assert.Equal([2], Events(cursor));
+        Assert.Single(_intake.DeadLetters);
+    }
+
+    [Fact]
+    public void GetMaxAddCount_ConsumerThatIsHeldInFront_SparesNobodyBehindIt()
+    {
+        var bound = _intake.HoldFailuresFor = TimeSpan.FromMinutes(5);
+        Add("poison", 1);
+        Add("healthy", 2);
+        var poison = Cursor("poison");
+        poison.MoveNext();
+        _intake.Time.Advance(bound - TimeSpan.FromSeconds(1));
+        poison.RecordDeliveryFailure();
+        Cursor("healthy").MoveNext();
+        Assert.True(poison.MoveNext());
+
+        // Neither answers any more. One of them has done nothing but fail before.
+        _intake.Time.Advance(_intake.Options.MaxAnswerTime);
+        _cache.GetMaxAddCount();
+
+        Assert.Equal([(1, MqttRefusal.DeliveryTimedOut)], _intake.DeadLetters);
+    }
+
+    [Fact]
     public void MoveNext_MessagesThatTheBrokerSendsAgain_AreSkipped()
     {
         Add("a", 1, 2);
