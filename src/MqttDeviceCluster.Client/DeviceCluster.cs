@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace MqttDeviceCluster;
@@ -61,11 +62,17 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         ThrowIfDefault(filters, nameof(filters));
         return BoundAsync(
             deviceId,
-            device.WaitForAsync(filters, options, cancellationToken),
+            CallAsync(),
             Clamp(options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
             () => [.. filters.Where(static filter => filter.Pin is not null).Select(static filter => filter.Pin!.Value).Distinct()],
             mayAct: false,
             cancellationToken);
+
+        async Task<ImmutableArray<PinUpdate>> CallAsync()
+        {
+            CarryContext();
+            return await device.WaitForAsync(filters, options, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     public Task<DeviceSnapshot> GetSnapshotAsync(string deviceId, CancellationToken cancellationToken = default)
@@ -103,6 +110,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     // To ask again is harmless: another silo answers.
     private async Task<T> AskAsync<T>(string deviceId, Func<Task<T>> call, CancellationToken cancellationToken)
     {
+        CarryContext();
         var started = time.GetTimestamp();
         while (true)
         {
@@ -131,6 +139,8 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         Func<ImmutableArray<int>> asked,
         CancellationToken cancellationToken)
     {
+        CarryContext();
+
         // By both clocks: one of them may stand still while the machine sleeps, and a command must not be sent after it.
         var started = time.GetTimestamp();
         var timeout = TimeoutOf(options);
@@ -185,6 +195,16 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
                 CancellationToken.None,
                 TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
+        }
+    }
+
+    // Gives the trace's context to the grain calls of the present asynchronous method, and to nothing after it. Orleans does the same where AddActivityPropagation says so, with a
+    // span of its own; on a silo it does not.
+    private static void CarryContext()
+    {
+        if (Activity.Current is { Recorded: true } span)
+        {
+            DistributedContextPropagator.Current.Inject(span, null, static (_, name, value) => RequestContext.Set(name, value));
         }
     }
 

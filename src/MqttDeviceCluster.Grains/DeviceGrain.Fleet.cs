@@ -53,7 +53,9 @@ internal sealed partial class DeviceGrain
         }
     }
 
-    public async Task<bool> ForgetAsync(CancellationToken cancellationToken)
+    public Task<bool> ForgetAsync(CancellationToken cancellationToken) => CallSpan.FollowAsync(CallSpan.Forget, ForgetItAsync);
+
+    private async Task<bool> ForgetItAsync()
     {
         DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
         if (!_commands.IsIdle)

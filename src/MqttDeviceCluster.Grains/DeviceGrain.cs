@@ -90,12 +90,13 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
     public Task<ImmutableArray<PinUpdate>> WaitForAsync(
         ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken) =>
-        _metrics.MeasureAsync("wait", static _ => "matched", () => WaitAsync(filters, options ?? new(), cancellationToken));
+        CallSpan.FollowAsync(
+            CallSpan.WaitFor, () => _metrics.MeasureAsync("wait", static _ => "matched", () => WaitAsync(filters, options ?? new(), cancellationToken)));
 
     public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken)
     {
         DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
-        return Task.FromResult(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow()));
+        return CallSpan.FollowAsync(CallSpan.GetSnapshot, () => Task.FromResult(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow())));
     }
 
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
@@ -168,7 +169,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     }
 
     private Task<CommandResult> RunAsync(string kind, Func<CommandRequest> toRequest, CancellationToken cancellationToken) =>
-        CommandSpan.FollowAsync(kind, _deviceId, _metrics.MeasureAsync(
+        CallSpan.FollowAsync(CallSpan.NameOf(kind), () => CommandSpan.FollowAsync(kind, _deviceId, _metrics.MeasureAsync(
             kind,
             static result => DeviceMetrics.OutcomeOf(result.Evidence),
             async () =>
@@ -177,7 +178,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
                 var request = toRequest();
                 using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, _deactivating.Token);
                 return await _commands.RunAsync(request, interrupted.Token, cancellationToken);
-            }));
+            })));
 
     private async Task<ImmutableArray<PinUpdate>> WaitAsync(
         ImmutableArray<PinFilter> filters, WaitOptions options, CancellationToken cancellationToken)

@@ -34,7 +34,7 @@ internal static class CommandSpan
         }
         catch (Exception exception)
         {
-            // The status is set by Orleans, with the exception.
+            // Its status is set with the exception, where the call ends.
             var outcome = DeviceMetrics.OutcomeOf(exception);
             span.SetTag(DeviceInstruments.OutcomeTag, outcome);
             span.SetTag(DeviceSpans.ErrorTag, outcome);

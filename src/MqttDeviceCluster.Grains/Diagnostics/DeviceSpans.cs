@@ -1,11 +1,14 @@
 namespace MqttDeviceCluster;
 
 /// <summary>
-/// What the device grains add to spans: to the one of the call (Orleans' own, <c>IDeviceGrain/SetPinsAsync</c>), to that of the publish and to those of the updates that answer.
+/// The spans of the device grains, of calls such as <c>IDeviceGrain/SetPinsAsync</c>, and what the grains add to those of the publish and of the updates that answer.
 /// <see cref="DeviceInstruments.KindTag"/> and <see cref="DeviceInstruments.OutcomeTag"/> have the values that they have in metrics.
 /// </summary>
 public static class DeviceSpans
 {
+    /// <summary>The name to pass to <c>AddSource</c>, on a silo.</summary>
+    public const string ActivitySourceName = "MqttDeviceCluster.Grains";
+
     /// <summary>The device.</summary>
     public const string DeviceTag = "mdc.device.id";
 

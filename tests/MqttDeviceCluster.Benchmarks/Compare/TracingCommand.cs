@@ -29,11 +29,11 @@ internal static class TracingCommand
         };
         Option<string[]> signals = new("--signals")
         {
-            Description = "What is exported: traces, metrics, logs. Default: all.",
+            Description = "What is exported: traces, metrics, logs; none shows how much two like silos differ. Default: all.",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => Signals,
         };
-        signals.AcceptOnlyFromAmong(Signals);
+        signals.AcceptOnlyFromAmong([.. Signals, "none"]);
         Command command = new("tracing", "Measures what telemetry costs: the service with telemetry off and with a share of its commands traced, in turns.") { seconds, rounds, devices, inFlight, shares, signals };
         command.SetAction((parsed, cancellationToken) => RunAsync(
             parsed.GetValue(shares)!, parsed.GetValue(signals)!, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(devices), parsed.GetValue(inFlight), cancellationToken));

@@ -25,6 +25,9 @@ public sealed class TracedCluster : IAsyncLifetime
 
     internal SpanLog Spans { get; } = new();
 
+    /// <summary>Gets the devices for callers on a silo, where Orleans carries no context.</summary>
+    internal IDeviceCluster DevicesOnSilo => _cluster!.GetSiloServiceProvider(Holder()!.SiloAddress).GetRequiredService<IDeviceCluster>();
+
     internal IDeviceCluster Devices => _cluster!.Client.ServiceProvider.GetRequiredService<IDeviceCluster>();
 
     /// <summary>Gets or sets whether what devices say on their own is traced: all of it, or nothing.</summary>
@@ -40,6 +43,7 @@ public sealed class TracedCluster : IAsyncLifetime
         {
             silo.AddSqliteGrainStorage(SiloSettings.StorageName, storage => storage.DataSource = Path.Combine(_directory, $"{options.SiloName}.db"));
             silo.AddDeviceGrains();
+            silo.Services.AddDeviceCluster();
             silo.AddTracing(telemetry);
             silo.Services.AddSingleton<IDeviceTracer>(new SwitchedTracer(this));
             silo.AddMqttStreams(DeviceStreams.ProviderName, mqtt =>

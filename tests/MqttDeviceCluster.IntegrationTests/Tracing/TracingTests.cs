@@ -65,6 +65,22 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
     }
 
     [Fact]
+    public async Task Command_CallerIsOnASilo_IsOneTraceAndItsContextEndsWithTheCall()
+    {
+        var id = await cluster.FindDeviceAsync();
+        await using var device = await TracedDevice.ConnectAsync(cluster.Broker, id, command => [new(TracedDevice.PayloadOf(command))]);
+        using var caller = Caller();
+
+        await cluster.DevicesOnSilo.SetPinsAsync(id, [new(13, PinState.High)], Patient, Cancelled);
+
+        var spans = await cluster.Spans.WaitForAsync(caller.TraceId, 4);
+        Assert.Equal([Call, Publish, Process, "write storage"], spans.Select(span => span.DisplayName));
+        AssertSpan(spans[0], Call, ActivityKind.Server, caller.SpanId);
+        Assert.Equal(("orleans", "IDeviceGrain", "SetPinsAsync"), (spans[0].GetTagItem("rpc.system"), spans[0].GetTagItem("rpc.service"), spans[0].GetTagItem("rpc.method")));
+        Assert.Empty(RequestContext.Keys);
+    }
+
+    [Fact]
     public async Task Command_Traced_ContextTravelsInUserPropertiesAndNothingElseDoes()
     {
         var id = await cluster.FindDeviceAsync();

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+
+namespace MqttDeviceCluster;
+
+/// <summary>The span of a call to a device, on the side of its silo.</summary>
+/// <remarks>
+/// Orleans makes such spans as well, with a filter round every call that a silo makes or takes, those that deliver messages included: that took a fifth of the commands per second
+/// when one in a hundred was traced. Where it does (<c>AddActivityPropagation</c> on the silo, <c>Orleans:EnableDistributedTracing</c>), its span is the call's, and none is made here.
+/// </remarks>
+internal static class CallSpan
+{
+    public const string Forget = $"{nameof(IDeviceGrain)}/{nameof(IDeviceGrain.ForgetAsync)}";
+    public const string GetSnapshot = $"{nameof(IDeviceGrain)}/{nameof(IDeviceGrain.GetSnapshotAsync)}";
+    public const string WaitFor = $"{nameof(IDeviceGrain)}/{nameof(IDeviceGrain.WaitForAsync)}";
+
+    private const string ConfigPins = $"{nameof(IDeviceGrain)}/{nameof(IDeviceGrain.ConfigPinsAsync)}";
+    private const string SetPins = $"{nameof(IDeviceGrain)}/{nameof(IDeviceGrain.SetPinsAsync)}";
+    private const string Update = $"{nameof(IDeviceGrain)}/{nameof(IDeviceGrain.UpdateAsync)}";
+
+    private static readonly ActivitySource Source = new(DeviceSpans.ActivitySourceName);
+
+    public static Task<T> FollowAsync<T>(string name, Func<Task<T>> call) => Source.HasListeners() && Activity.Current is null ? BeginAsync(name, call) : call();
+
+    public static string NameOf(string kind) => kind switch
+    {
+        "config" => ConfigPins,
+        "set" => SetPins,
+        _ => Update,
+    };
+
+    private static async Task<T> BeginAsync<T>(string name, Func<Task<T>> call)
+    {
+        // The names are the propagator's: those of the caller's Orleans, if it propagates.
+        DistributedContextPropagator.Current.ExtractTraceIdAndState(null, Read, out var traceParent, out var traceState);
+        _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var caller);
+        using var span = Source.StartActivity(name, ActivityKind.Server, caller);
+        if (span is not { IsAllDataRequested: true })
+        {
+            return await call();
+        }
+
+        var slash = name.IndexOf('/', StringComparison.Ordinal);
+        span.SetTag("rpc.system", "orleans");
+        span.SetTag("rpc.service", name[..slash]);
+        span.SetTag("rpc.method", name[(slash + 1)..]);
+        try
+        {
+            return await call();
+        }
+        catch (Exception exception)
+        {
+            span.AddException(exception);
+            span.SetStatus(ActivityStatusCode.Error, exception.Message);
+            throw;
+        }
+    }
+
+    private static void Read(object? carrier, string name, out string? value, out IEnumerable<string>? values) =>
+        (value, values) = (RequestContext.Get(name) as string, null);
+}
