@@ -45,6 +45,7 @@ public sealed class SqliteFailureTests
         await EventuallyAsync(() => !store.Status.IsFailing, "the store did not recover");
         Assert.Null(store.Status.Problem);
         Assert.Single(store.Logs.At(LogLevel.Error));
+        await EventuallyAsync(() => store.Logs.At(LogLevel.Warning).Any(), "the recovery was not logged");
         Assert.Equal(
             $"Grain storage 'devices' recovered: Commit at {store.Path} works again after 2 failures.", Assert.Single(store.Logs.At(LogLevel.Warning)));
         await store.Storage.WriteStateAsync("state", Device("a"), state);
