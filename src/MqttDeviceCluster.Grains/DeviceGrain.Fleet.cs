@@ -6,8 +6,10 @@ namespace MqttDeviceCluster;
 /// <summary>What concerns the device as a member of the fleet: being watched, forgotten and missed.</summary>
 internal sealed partial class DeviceGrain
 {
+    private static readonly TaskCompletionSource NotForgetting = Done();
+
     private int _watches;
-    private TaskCompletionSource _forgetting = Done();
+    private TaskCompletionSource _forgetting = NotForgetting;
 
     public async IAsyncEnumerable<DeviceEvent> WatchAsync(PinFilter? filter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -58,7 +60,7 @@ internal sealed partial class DeviceGrain
     private async Task<bool> ForgetItAsync()
     {
         DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
-        if (!_commands.IsIdle)
+        if (_commands is { IsIdle: false })
         {
             throw new DeviceBusyException(_deviceId, _commands.Pending);
         }

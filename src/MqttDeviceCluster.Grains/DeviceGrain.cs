@@ -27,6 +27,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     private readonly IPersistentState<DeviceState> _state;
     private readonly DeviceOptions _options;
     private readonly SiloStopping _stopping;
+    private readonly IDeviceFence? _fence;
     private readonly DeviceMetrics _metrics;
     private readonly DeviceFleet _fleet;
     private readonly DeviceNews _news;
@@ -36,7 +37,6 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     private readonly string _deviceId;
     private readonly TimeSpan _lastSeenWriteInterval;
     private readonly Waiters _waiters = new();
-    private readonly CommandRunner _commands;
     private readonly CancellationTokenSource _deactivating = new();
     private readonly RecentDeliveries _deliveries = new();
     private readonly DeliverySpans? _spans;
@@ -47,6 +47,9 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     private DateTimeOffset? _storedLastSeen;
     private int _waits;
     private bool _refusedPins;
+
+    // Most devices of a fleet report and are not commanded.
+    private CommandRunner? _commands;
 
     public DeviceGrain(
         [PersistentState(StateName)] IPersistentState<DeviceState> state,
@@ -62,6 +65,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
         _state = state;
         _options = options.Value;
         _stopping = stopping;
+        _fence = fence;
         _metrics = metrics;
         _fleet = fleet;
         _time = time;
@@ -73,7 +77,6 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
             : _options.LastSeenWriteInterval;
         _news = new(_deviceId, fleet.Hub, time);
         _spans = tracer is null ? null : new(tracer, _deviceId);
-        _commands = new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), stopping, fence, time, metrics, logger);
     }
 
     /// <summary>Ends every pending call. Thread-safe.</summary>
@@ -177,8 +180,11 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
                 DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
                 var request = toRequest();
                 using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, _deactivating.Token);
-                return await _commands.RunAsync(request, interrupted.Token, cancellationToken);
+                return await Commands().RunAsync(request, interrupted.Token, cancellationToken);
             })));
+
+    private CommandRunner Commands() => _commands ??=
+        new(_deviceId, _options.MaxWaitingCommands, _waiters, PublishAsync, () => _state.State.ToPresence(), _stopping, _fence, _time, _metrics, _logger);
 
     private async Task<ImmutableArray<PinUpdate>> WaitAsync(
         ImmutableArray<PinFilter> filters, WaitOptions options, CancellationToken cancellationToken)
@@ -336,7 +342,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
         _metrics.Applied(applied.Changed);
         _news.Note(update, before, applied.State, applied.Observed, _version);
-        var traced = _spans is null ? null : _commands.Traced;
+        var traced = _spans is null ? null : _commands?.Traced;
         var evidence = traced?.EvidenceSeen;
         if (!update.Retained)
         {

@@ -16,7 +16,7 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
 
     private static readonly TimeSpan Lately = TimeSpan.FromSeconds(30);
 
-    private readonly Queue<(DeviceEvent Event, long Version)> _untold = new();
+    private Queue<(DeviceEvent Event, long Version)>? _untold;
     private long _toldAt;
     private bool _wasTold;
 
@@ -76,7 +76,7 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     /// <summary>Tells what is stored.</summary>
     public void Tell(long storedVersion)
     {
-        while (_untold.TryPeek(out var news) && news.Version <= storedVersion)
+        while (_untold is not null && _untold.TryPeek(out var news) && news.Version <= storedVersion)
         {
             _untold.Dequeue();
             (_wasTold, _toldAt) = (true, time.GetTimestamp());
@@ -87,14 +87,14 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
     /// <summary>Tells that the device was forgotten, in place of what was not told yet.</summary>
     public void TellForgotten()
     {
-        _untold.Clear();
+        _untold?.Clear();
         hub.Tell(new DeviceForgottenEvent(deviceId, time.GetUtcNow()));
     }
 
     /// <summary>Tells that the activation ends with news that may be stored or not, and that nobody will tell.</summary>
     public void TellInterrupted()
     {
-        if (_untold.Count > 0)
+        if (_untold is { Count: > 0 })
         {
             _untold.Clear();
             hub.Tell(new GapEvent(deviceId, time.GetUtcNow(), GapReason.DeviceInterrupted));
@@ -103,6 +103,7 @@ internal sealed class DeviceNews(string deviceId, FleetHub hub, TimeProvider tim
 
     private void Add(DeviceEvent value, long version)
     {
+        _untold ??= new();
         if (_untold.Count >= MaxUntold)
         {
             TellInterrupted();

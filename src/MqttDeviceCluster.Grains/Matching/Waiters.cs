@@ -6,20 +6,25 @@ namespace MqttDeviceCluster;
 /// </summary>
 internal sealed class Waiters
 {
-    private readonly List<Waiter> _waiters = [];
+    private List<Waiter>? _waiters;
 
     public Waiter Add(IMatch match)
     {
         Waiter waiter = new(match);
-        _waiters.Add(waiter);
+        (_waiters ??= new(1)).Add(waiter);
         return waiter;
     }
 
-    public void Remove(Waiter waiter) => _waiters.Remove(waiter);
+    public void Remove(Waiter waiter) => _waiters?.Remove(waiter);
 
     /// <summary>Shows an update to all that still wait.</summary>
     public void Observe(in ObservedUpdate update)
     {
+        if (_waiters is null)
+        {
+            return;
+        }
+
         foreach (var waiter in _waiters)
         {
             if (!waiter.Match.IsSatisfied)

@@ -2,9 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace MqttDeviceCluster;
 
-/// <summary>A pin as it is stored. Numbers instead of enums: a serializer that writes names could not read unknown ones back.</summary>
+/// <summary>A pin as it is stored. Numbers instead of enums: a serializer that writes names could not read unknown ones back. A value: a device in memory has all of its pins.</summary>
 [GenerateSerializer, Immutable, Alias("MqttDeviceCluster.DevicePin")]
-internal sealed record DevicePin
+internal readonly record struct DevicePin
 {
     [Id(0), JsonPropertyName("pin")]
     public int Pin { get; init; }

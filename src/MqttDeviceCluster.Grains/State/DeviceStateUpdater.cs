@@ -32,7 +32,7 @@ internal static class DeviceStateUpdater
                 continue;
             }
 
-            var old = index < 0 ? null : pins[index];
+            DevicePin? old = index < 0 ? null : pins[index];
             var pin = new DevicePin
             {
                 Pin = reading.Pin,
@@ -41,7 +41,7 @@ internal static class DeviceStateUpdater
                 ReceivedAt = update.ReceivedAt,
             };
             observed.Add(new(reading, pin.ToUpdate()));
-            var pinChanged = old is null || old.Mode != pin.Mode || old.State != pin.State;
+            var pinChanged = old is not { } known || known.Mode != pin.Mode || known.State != pin.State;
             changed |= pinChanged;
             if (old is null)
             {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MqttDeviceCluster.Streams;
 using Orleans.Streams;
 
@@ -20,8 +21,8 @@ internal sealed class RecentDeliveries
     /// <summary>How many messages are remembered: more than come again in one delivery.</summary>
     private const int MaxMessages = 256;
 
-    private readonly long?[] _recent = new long?[Remembered];
-    private readonly List<(long Number, int Index, long ReceivedAt)> _messages = [];
+    private Marks _recent;
+    private readonly List<(long Number, int Index, long ReceivedAt)> _messages = new(1);
     private int _next;
 
     /// <summary>
@@ -45,11 +46,11 @@ internal sealed class RecentDeliveries
             mark ^= mark >> 29;
         }
 
-        return unchecked((long)mark);
+        return mark == 0 ? 1 : unchecked((long)mark);
     }
 
     /// <summary>Returns whether a delivery is one of the last that were applied.</summary>
-    public bool IsRepeated(long? mark) => mark is not null && Array.IndexOf(_recent, mark) >= 0;
+    public bool IsRepeated(long? mark) => mark is { } known && ((ReadOnlySpan<long>)_recent).Contains(known);
 
     /// <summary>Returns which messages of a delivery were applied before, or <see langword="null"/> if none was.</summary>
     public bool[]? FindApplied(IList<SequentialItem<DeviceMessage>> items)
@@ -96,13 +97,20 @@ internal sealed class RecentDeliveries
     /// <summary>Notes that a delivery was applied, not before: one that fails in the middle is not done when it comes again.</summary>
     public void Add(long? mark)
     {
-        if (mark is not null)
+        if (mark is { } known)
         {
-            _recent[_next] = mark;
+            _recent[_next] = known;
             _next = (_next + 1) % Remembered;
         }
     }
 
     private static (long Number, int Index, long ReceivedAt)? IdOf(SequentialItem<DeviceMessage> item) =>
         item.Token is { } token ? (token.SequenceNumber, token.EventIndex, item.Item.ReceivedAt.UtcTicks) : null;
+
+    /// <summary>So many marks, without an object of their own: each device has them. No mark is 0.</summary>
+    [InlineArray(Remembered)]
+    private struct Marks
+    {
+        private long _first;
+    }
 }

@@ -13,7 +13,8 @@ internal sealed class MqttStreamBuffer(StreamId streamId)
     /// <summary>From so many messages on, those that will not be delivered are looked for.</summary>
     private const int PruneFrom = 1024;
 
-    private readonly List<MqttCacheCursor> _cursors = [];
+    // One, but for streams with several subscriptions.
+    private readonly List<MqttCacheCursor> _cursors = new(1);
     private MqttStreamMessage? _head;
     private MqttStreamMessage? _tail;
     private long _nextPosition;

@@ -32,6 +32,7 @@ internal sealed class FaultCluster : ILoadableCluster
     private const int UpdatingDevices = 100;
 
     private readonly List<SiloProcess> _silos = [];
+    private readonly List<string> _logsOfGone = [];
     private readonly string _name = $"faults-{Guid.NewGuid():N}";
     private readonly FaultStore _store;
     private readonly SiloNetwork? _network;
@@ -119,9 +120,13 @@ internal sealed class FaultCluster : ILoadableCluster
     public async Task ReplaceAsync(SiloProcess gone)
     {
         _silos.Remove(gone);
+        _logsOfGone.Add(gone.Output);
         await gone.DisposeAsync();
         await StartSiloAsync();
     }
+
+    /// <summary>Returns what the silos logged, those that are gone first.</summary>
+    public string ReadLogs() => string.Join($"{Environment.NewLine}--- the next silo{Environment.NewLine}", [.. _logsOfGone, .. _silos.Select(static silo => silo.Output)]);
 
     /// <summary>Reads which pins the store has of each updating device: past the silos, where the store can be read so.</summary>
     public async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadStoreAsync()

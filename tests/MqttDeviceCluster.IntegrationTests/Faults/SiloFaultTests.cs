@@ -1,3 +1,4 @@
+using Xunit.Sdk;
 namespace MqttDeviceCluster.IntegrationTests.Faults;
 
 /// <summary>Silos die, stop, hang and are cut off, under load; the others go on.</summary>
@@ -83,8 +84,17 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
     {
         var balance = await run.FinishAsync();
         output.WriteLine(balance.ToString());
-        balance.AssertPromises();
-        Assert.True(balance.Updates.LongestWait < longestGap && balance.Commands.LongestGap < longestGap, balance.ToString());
+        try
+        {
+            balance.AssertPromises();
+            Assert.True(balance.Updates.LongestWait < longestGap && balance.Commands.LongestGap < longestGap, balance.ToString());
+        }
+        catch (XunitException)
+        {
+            output.WriteLine(run.Cluster.ReadLogs());
+            throw;
+        }
+
         return balance;
     }
 }
