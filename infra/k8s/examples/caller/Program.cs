@@ -1,3 +1,4 @@
+using Caller;
 using MqttDeviceCluster;
 using Orleans.Configuration;
 
@@ -9,8 +10,11 @@ if (builder.Configuration["SettingsDirectory"] is { } directory)
 }
 
 // Which cluster, and where its members stand, is configuration (Orleans:ClusterId, ServiceId, Clustering): see kustomization.yaml beside this file.
+Readiness readiness = new();
 builder.UseOrleansClient(client =>
 {
+    client.AddGatewayCountChangedHandler(readiness.OnGatewayCountChanged);
+
     // Silos come and go with each rollout: a new one is found within seconds, not within Orleans' minute.
     client.Configure<GatewayOptions>(static options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(5));
 
@@ -22,10 +26,12 @@ builder.UseOrleansClient(client =>
     });
 });
 builder.Services.AddDeviceCluster();
-builder.Services.AddHealthChecks();
+builder.Services.AddHostedService(_ => readiness);
+builder.Services.AddHealthChecks().AddCheck("gateways", readiness);
 
 var app = builder.Build();
-app.MapHealthChecks("/health");
+app.MapHealthChecks("/health/live", new() { Predicate = static _ => false });
+app.MapHealthChecks("/health/ready");
 
 app.MapGet("/devices/{device}", async (string device, IDeviceCluster cluster, CancellationToken cancellationToken) =>
     (await cluster.GetSnapshotAsync(device, cancellationToken)).Pins.Select(static pin => new { pin.Pin, State = pin.State.ToString() }));
