@@ -10,7 +10,7 @@ Usage: infra/image.sh [--project silo|mdc|caller] [--arch x64|arm64|x64,arm64] [
 
   --project NAME      the silo (default), the command line mdc, or the example of a calling service in infra/k8s/examples/caller
   --arch ARCH         x64 (default), arm64, or x64,arm64: both behind one name (an image index)
-  --archive FILE      write an OCI archive; default artifacts/REPOSITORY.tar.gz: mqtt-device-cluster, mdc or caller
+  --archive FILE      write an OCI archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller
   --registry HOST     push there instead (log in with `docker login` or the variables DOTNET_CONTAINER_REGISTRY_UNAME, _PWORD)
   --offline           take the base from this machine and not from Microsoft's registry, for x64 alone. Needs the Debian packages docker-registry, umoci and skopeo
   -- PROPERTY...      more for the build, such as -p:ContainerImageTag=1.2.3
@@ -37,7 +37,7 @@ case "$project" in
   caller) path=infra/k8s/examples/caller name=caller ;;
   *) usage >&2; exit 2 ;;
 esac
-archive=${archive:-artifacts/$name.tar.gz}
+archive=${archive:-artifacts/$name.tar}
 
 case "$arch" in
   x64|arm64) rids=(-r "linux-$arch") ;;
