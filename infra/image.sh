@@ -9,7 +9,8 @@ usage() {
 Usage: infra/image.sh [--project silo|mdc|caller] [--arch x64|arm64|x64,arm64] [--archive FILE] [--registry HOST[:PORT]] [--offline] [-- PROPERTY...]
 
   --project NAME      the silo (default), the command line mdc, or the example of a calling service in infra/k8s/examples/caller
-  --arch ARCH         x64 (default), arm64, or x64,arm64: both behind one name (an image index)
+  --arch ARCH         x64 (default), arm64, or x64,arm64: both behind one name (an image index). The silo is compiled ahead of time (ReadyToRun) for either, on this machine, with packages of
+                      the feed: Microsoft.NETCore.App.Crossgen2, .Runtime and Microsoft.AspNetCore.App.Runtime. Where it lacks them: -- -p:PublishReadyToRun=false, and a slower start
   --archive FILE      write an OCI archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller
   --registry HOST     push there instead (log in with `docker login` or the variables DOTNET_CONTAINER_REGISTRY_UNAME, _PWORD)
   --offline           take the base from this machine and not from Microsoft's registry, for x64 alone. Needs the Debian packages docker-registry, umoci and skopeo
