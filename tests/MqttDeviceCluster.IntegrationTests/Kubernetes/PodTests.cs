@@ -68,8 +68,8 @@ public sealed class PodTests(ITestOutputHelper output)
 
             pod.Process.Terminate();
             await WaitForNotReadyAsync(pod, container);
-            Assert.Equal(0, await pod.Process.WaitForExitAsync());
-            Assert.Equal("", pod.Process.Error);
+            var code = await pod.Process.WaitForExitAsync();
+            Assert.True((code, pod.Process.Error) is (0, ""), $"The silo ended with {code}: {pod.Process.Output}{pod.Process.Error}");
         }
 
         Assert.True(best < ReadyBound, $"It was ready after {best}.");
@@ -84,8 +84,8 @@ public sealed class PodTests(ITestOutputHelper output)
             await Until.TrueAsync(
                 async () => await PostgreSqlServer.ScalarAsync(database, $"SELECT count(*) FROM mdc_grain_state WHERE grain_key = '{Device}' AND state IS NOT NULL") is 1L, "the device to be stored");
             await using var mdc = await Pod.StartAsync(network, manifests, "mdc", "src/MqttDeviceCluster.Cli", [("silo-gateways", silo.Address)]);
-            Assert.Equal(0, await mdc.Process.WaitForExitAsync());
-            Assert.Equal("", mdc.Process.Error);
+            var code = await mdc.Process.WaitForExitAsync();
+            Assert.True((code, mdc.Process.Error) is (0, ""), $"mdc ended with {code}: {mdc.Process.Output}{mdc.Process.Error}");
             Assert.Matches($"(?m)^{Device} .*13=high", mdc.Process.Output);
         }
 
