@@ -6,20 +6,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
   cat <<'EOF'
-Usage: infra/image.sh [--project silo|mdc|caller] [--archive FILE] [--registry HOST[:PORT]] [--offline] [-- PROPERTY...]
+Usage: infra/image.sh [--project silo|mdc|caller] [--arch x64|arm64|x64,arm64] [--archive FILE] [--registry HOST[:PORT]] [--offline] [-- PROPERTY...]
 
   --project NAME      the silo (default), the command line mdc, or the example of a calling service in infra/k8s/examples/caller
-  --archive FILE      write an OCI archive; default artifacts/REPOSITORY.tar.gz: mqtt-device-cluster, mdc or caller
+  --arch ARCH         x64 (default), arm64, or x64,arm64: both behind one name (an image index). The silo is compiled ahead of time (ReadyToRun) for either, on this machine, with packages of
+                      the feed: Microsoft.NETCore.App.Crossgen2, .Runtime and Microsoft.AspNetCore.App.Runtime. Where it lacks them: -- -p:PublishReadyToRun=false, and a slower start
+  --archive FILE      write an OCI archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller
   --registry HOST     push there instead (log in with `docker login` or the variables DOTNET_CONTAINER_REGISTRY_UNAME, _PWORD)
-  --offline           take the base from this machine and not from Microsoft's registry. Needs the Debian packages docker-registry, umoci and skopeo
+  --offline           take the base from this machine and not from Microsoft's registry, for x64 alone. Needs the Debian packages docker-registry, umoci and skopeo
   -- PROPERTY...      more for the build, such as -p:ContainerImageTag=1.2.3
 EOF
 }
 
-project=silo archive= registry= offline=
+project=silo arch=x64 archive= registry= offline=
 while [ $# -gt 0 ]; do
   case "$1" in
     --project) project=$2; shift 2 ;;
+    --arch) arch=$2; shift 2 ;;
     --archive) archive=$2; shift 2 ;;
     --registry) registry=$2; shift 2 ;;
     --offline) offline=1; shift ;;
@@ -35,7 +38,17 @@ case "$project" in
   caller) path=infra/k8s/examples/caller name=caller ;;
   *) usage >&2; exit 2 ;;
 esac
-archive=${archive:-artifacts/$name.tar.gz}
+archive=${archive:-artifacts/$name.tar}
+
+case "$arch" in
+  x64|arm64) rids=(-r "linux-$arch") ;;
+  x64,arm64) rids=('-p:ContainerRuntimeIdentifiers="linux-x64;linux-arm64"' '-p:RuntimeIdentifiers="linux-x64;linux-arm64"') ;;
+  *) usage >&2; exit 2 ;;
+esac
+if [ -n "$offline" ] && [ "$arch" != x64 ]; then
+  echo "infra/image.sh: --offline makes its base from this machine's own packages, for x64 alone; for $arch leave it out, or name a base: -- -p:ContainerBaseImage=HOST/NAME:TAG" >&2
+  exit 2
+fi
 
 work=$(mktemp -d)
 registry_process=
@@ -100,5 +113,5 @@ EOF
   properties+=("-p:ContainerBaseImage=127.0.0.1:$port/base:latest")
 fi
 
-dotnet publish "$path" -c Release -r linux-x64 --no-self-contained --nologo -v quiet -t:PublishContainer "${properties[@]}" "$@"
+dotnet publish "$path" -c Release "${rids[@]}" --no-self-contained --nologo -v quiet -t:PublishContainer "${properties[@]}" "$@"
 [ -n "$registry" ] || ls -l "$archive"

@@ -29,6 +29,9 @@ internal sealed record CliEnvironment
     /// <summary>Gets whether the run ends on Ctrl-C and SIGTERM.</summary>
     public bool HandleSignals { get; init; }
 
+    /// <summary>Gets how a variable of the environment is read.</summary>
+    public Func<string, string?> Variable { get; init; } = static _ => null;
+
     public IClusterConnector Connector { get; init; } = new OrleansClusterConnector();
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
@@ -48,6 +51,7 @@ internal sealed record CliEnvironment
                 && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
                 && !dumb,
             HandleSignals = true,
+            Variable = Environment.GetEnvironmentVariable,
         };
     }
 }

@@ -70,7 +70,7 @@ internal static class Mdc
 
     private static RootCommand Create(CliEnvironment environment)
     {
-        var common = new CommonOptions();
+        var common = new CommonOptions(environment.Variable);
         var root = new RootCommand(
             """
             mdc: configure, set, ask, show, list, watch, wait for, check and simulate the pins of MQTT devices.

@@ -134,6 +134,8 @@ internal static class SiloComposition
         silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(DeviceStreams.ProviderName, static (services, _) => services.GetRequiredService<DeliveryGate>());
         AddPauseFence(silo.Services);
         silo.AddTracing(settings.Telemetry);
+        silo.Services.AddSingleton<SiloLosses>();
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static services => services.GetRequiredService<SiloLosses>());
         silo.Services.AddHostedService<SiloMetrics>();
         silo.Services.AddOptions<DeviceOptions>().Bind(configuration.GetSection("Devices"));
         silo.AddDeviceGrains();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
+using Orleans.Messaging;
 
 namespace MqttDeviceCluster.Cli.Connection;
 
@@ -18,9 +19,9 @@ internal sealed class OrleansClusterConnector : IClusterConnector
 
     public async Task<IClusterConnection> ConnectAsync(ClusterSettings settings, CancellationToken cancellationToken)
     {
-        var endpoints = await ResolveAsync(settings, cancellationToken).ConfigureAwait(false);
+        var endpoints = await NamedGateways.ResolveAsync(settings.Gateways, cancellationToken).ConfigureAwait(false);
         var reachable = await ProbeAsync(settings, endpoints, cancellationToken).ConfigureAwait(false);
-        var host = Build(settings, settings.Stays ? [.. endpoints] : reachable);
+        var host = Build(settings, settings.Stays ? endpoints : reachable);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(ConnectTimeout);
         try
@@ -33,11 +34,9 @@ internal sealed class OrleansClusterConnector : IClusterConnector
         {
             await StopAsync(host).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-            throw new NoClusterException($"no cluster at {Names(settings)}: {Reason(exception, settings)}");
+            throw new NoClusterException($"no cluster at {NamedGateways.Names(settings.Gateways)}: {Reason(exception, settings)}");
         }
     }
-
-    private static string Names(ClusterSettings settings) => string.Join(", ", settings.Gateways);
 
     // Orleans says that it is unable to connect, whatever it was that answered; that something listens is known by now.
     private static string Reason(Exception exception, ClusterSettings settings) => exception switch
@@ -45,32 +44,8 @@ internal sealed class OrleansClusterConnector : IClusterConnector
         OperationCanceledException =>
             $"something listens there, but no silo of cluster '{settings.ClusterId}' answered within {ConnectTimeout.TotalSeconds:0} s",
         OrleansException => $"something listens there, but it is no silo of cluster '{settings.ClusterId}'",
-        _ => FirstLine(exception.Message),
+        _ => NamedGateways.FirstLine(exception.Message),
     };
-
-    private static string FirstLine(string text) => text.ReplaceLineEndings("\n").Split('\n')[0].TrimEnd('.');
-
-    private static async Task<IReadOnlyList<IPEndPoint>> ResolveAsync(ClusterSettings settings, CancellationToken cancellationToken)
-    {
-        List<IPEndPoint> endpoints = [];
-        List<string> problems = [];
-        foreach (var gateway in settings.Gateways)
-        {
-            try
-            {
-                var addresses = await Dns.GetHostAddressesAsync(gateway.Host, cancellationToken).ConfigureAwait(false);
-                endpoints.AddRange(addresses.Select(address => new IPEndPoint(address, gateway.Port)));
-            }
-            catch (SocketException exception)
-            {
-                problems.Add($"{gateway.Host}: {FirstLine(exception.Message)}");
-            }
-        }
-
-        return endpoints.Count > 0
-            ? endpoints
-            : throw new NoClusterException($"no cluster at {Names(settings)}: {string.Join("; ", problems)}");
-    }
 
     /// <summary>Returns the addresses that accept a connection, so that a refusal is told in its own words and at once.</summary>
     private static async Task<IPEndPoint[]> ProbeAsync(
@@ -80,7 +55,7 @@ internal sealed class OrleansClusterConnector : IClusterConnector
         IPEndPoint[] reachable = [.. endpoints.Where((_, i) => answers[i] is null)];
         if (reachable.Length == 0)
         {
-            throw new NoClusterException($"no cluster at {Names(settings)}: {string.Join("; ", answers.Distinct())}");
+            throw new NoClusterException($"no cluster at {NamedGateways.Names(settings.Gateways)}: {string.Join("; ", answers.Distinct())}");
         }
 
         return reachable;
@@ -98,7 +73,7 @@ internal sealed class OrleansClusterConnector : IClusterConnector
         }
         catch (SocketException exception)
         {
-            return FirstLine(exception.Message);
+            return NamedGateways.FirstLine(exception.Message);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -106,7 +81,7 @@ internal sealed class OrleansClusterConnector : IClusterConnector
         }
     }
 
-    private static IHost Build(ClusterSettings settings, IPEndPoint[] endpoints)
+    private static IHost Build(ClusterSettings settings, IReadOnlyList<IPEndPoint> endpoints)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
@@ -117,7 +92,6 @@ internal sealed class OrleansClusterConnector : IClusterConnector
 
         builder.UseOrleansClient(client =>
         {
-            client.UseStaticClustering(endpoints);
             client.UseConnectionRetryFilter((_, _) => Task.FromResult(false));
             client.Configure<ClusterOptions>(options =>
             {
@@ -126,7 +100,12 @@ internal sealed class OrleansClusterConnector : IClusterConnector
             });
             if (settings.Stays)
             {
+                client.Services.AddSingleton<IGatewayListProvider>(new NamedGateways(settings.Gateways, endpoints, RetryGatewaysAfter));
                 client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = RetryGatewaysAfter);
+            }
+            else
+            {
+                client.UseStaticClustering([.. endpoints]);
             }
 
             client.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = ConnectTimeout);

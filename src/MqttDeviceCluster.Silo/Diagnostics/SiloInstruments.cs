@@ -12,6 +12,9 @@ internal static class SiloInstruments
     /// <summary>Counter, <c>{pause}</c>: how often the process did not run for so long that the cluster may have declared it dead.</summary>
     public const string Pauses = "mdc.silo.pauses";
 
+    /// <summary>Counter, <c>{silo}</c>: other silos that this one saw declared dead without having left. Each loss is counted by every silo that is left.</summary>
+    public const string Losses = "mdc.silo.losses";
+
     /// <summary>
     /// Gauge, <c>{silo}</c>: 1 while this silo holds updates back, 0 otherwise, by <see cref="HoldReasonTag"/>. They wait at the broker.
     /// </summary>

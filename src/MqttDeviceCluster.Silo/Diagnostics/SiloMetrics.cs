@@ -6,11 +6,12 @@ namespace MqttDeviceCluster.Silo.Diagnostics;
 /// <summary>The host's instruments. A hosted service, so that they are there from the start.</summary>
 internal sealed class SiloMetrics : IHostedService
 {
-    public SiloMetrics(IMeterFactory meters, PauseFence fence, DeliveryGate gate)
+    public SiloMetrics(IMeterFactory meters, PauseFence fence, DeliveryGate gate, SiloLosses losses)
     {
         var meter = meters.Create(SiloInstruments.MeterName);
         meter.CreateObservableCounter(
             SiloInstruments.Pauses, () => fence.Pauses, "{pause}", "Times that the process did not run for so long that the cluster may have declared it dead.");
+        meter.CreateObservableCounter(SiloInstruments.Losses, () => losses.Count, "{silo}", "Other silos that were declared dead without having left.");
         meter.CreateObservableGauge(
             SiloInstruments.Holding,
             () => new[] { Measure("store", gate.StoreFails), Measure("fence", fence.IsClosed) },

@@ -5,6 +5,9 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 [Collection(FaultsCollection.Name)]
 public sealed class SiloFaultTests(ITestOutputHelper output)
 {
+    /// <summary>What a silo says, and counts, when another one was declared dead without having left.</summary>
+    private const string Lost = "was lost: it did not leave";
+
     /// <summary>A silo that is gone is noticed at once when another takes its place, and else by its silence.</summary>
     private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(20);
 
@@ -24,6 +27,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
             await run.WaitForServiceAsync();
         }
 
+        Assert.Contains(run.Cluster.Running, static silo => silo.Output.Contains(Lost, StringComparison.Ordinal));
         await FinishAsync(run, LongestGap);
     }
 
@@ -36,10 +40,12 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
             silo.Terminate();
             Assert.Equal(0, await silo.WaitForExitAsync());
             Assert.Equal("", silo.Error);
+            Assert.DoesNotContain(Lost, silo.Output, StringComparison.Ordinal);
             await run.Cluster.ReplaceAsync(silo);
             await run.WaitForServiceAsync();
         }
 
+        Assert.DoesNotContain(run.Cluster.Running, static silo => silo.Output.Contains(Lost, StringComparison.Ordinal));
         var balance = await FinishAsync(run, LongestGap);
 
         // Measured: one to seven for each stop.

@@ -23,14 +23,17 @@ internal static class ManifestRules
     };
 
     /// <summary>Variables of the runtime that the manifests may use. A name that the runtime does not know, it passes over without a word.</summary>
-    private static readonly HashSet<string> RuntimeVariables = ["DOTNET_PROCESSOR_COUNT", "DOTNET_GCHeapHardLimitPercent", "DOTNET_gcServer", "DOTNET_GCConserveMemory", "DOTNET_EnableDiagnostics"];
+    public static readonly IReadOnlySet<string> RuntimeVariables = new HashSet<string>
+    {
+        "DOTNET_PROCESSOR_COUNT", "DOTNET_GCHeapHardLimitPercent", "DOTNET_gcServer", "DOTNET_GCConserveMemory", "DOTNET_EnableDiagnostics",
+    };
 
     /// <summary>OpenTelemetry's.</summary>
-    private static readonly HashSet<string> TelemetryVariables =
-    [
+    public static readonly IReadOnlySet<string> TelemetryVariables = new HashSet<string>
+    {
         "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER",
         "OTEL_TRACES_SAMPLER_ARG", "OTEL_METRIC_EXPORT_INTERVAL",
-    ];
+    };
 
     /// <summary>The least that is left after the longest orderly stop until the kubelet kills.</summary>
     private static readonly TimeSpan LeastGraceLeft = TimeSpan.FromSeconds(10);
@@ -47,7 +50,7 @@ internal static class ManifestRules
     [
         .. Names(manifests), .. Selectors(manifests), .. Ports(manifests), .. Security(manifests), .. Images(manifests), .. Resources(manifests), .. Volumes(manifests),
         .. manifests.All<V1Deployment>().Any(static deployment => deployment.Metadata.Name == "silo")
-            ? [.. Probes(manifests), .. Times(manifests), .. Settings(manifests), .. Network(manifests)]
+            ? [.. Probes(manifests), .. Times(manifests), .. Settings(manifests), .. Network(manifests), .. CallerRules.Check(manifests)]
             : (string[])[],
     ];
 
@@ -69,12 +72,12 @@ internal static class ManifestRules
     {
         foreach (var pods in manifests.Pods)
         {
-            if (!NetworkRules.Selects(pods.Selector, pods.Labels))
+            if (pods.Selector is not null && !NetworkRules.Selects(pods.Selector, pods.Labels))
             {
                 yield return $"{pods.Name} does not select its own pods.";
             }
 
-            foreach (var other in manifests.Pods.Where(other => other != pods && NetworkRules.Selects(pods.Selector, other.Labels)))
+            foreach (var other in manifests.Pods.Where(other => other != pods && pods.Selector is not null && NetworkRules.Selects(pods.Selector, other.Labels)))
             {
                 yield return $"{pods.Name} selects the pods of {other.Name}.";
             }
@@ -140,7 +143,8 @@ internal static class ManifestRules
                     yield return $"Service {service.Metadata.Name} has port {port.Port}, without a name or without a named port of a pod behind it.";
                 }
 
-                if (target is { Name: "silo" or "gateway" })
+                // A headless one is a name for all their addresses, and gateways are for callers.
+                if (target is { Name: "silo" } || (target is { Name: "gateway" } && service.Spec.ClusterIP != "None"))
                 {
                     yield return $"Service {service.Metadata.Name} leads to the port {target.Name}, where each silo is addressed by itself.";
                 }
@@ -378,9 +382,9 @@ internal static class ManifestRules
         var rules = new NetworkRules(manifests);
         var silo = manifests.Pods.Single(static pods => pods.Name == "silo");
         var settings = SettingsOf(manifests);
-        var caller = Stranger(silo.Namespace, ("mqtt-device-cluster/caller", "true"));
+        var caller = Stranger(silo.Namespace, (CallerRules.Label, "true"));
         var stranger = Stranger(silo.Namespace);
-        var foreigner = Stranger("another", ("mqtt-device-cluster/caller", "true"), ("app.kubernetes.io/name", "mqtt-device-cluster"), ("app.kubernetes.io/component", "silo"));
+        var foreigner = Stranger("another", (CallerRules.Label, "true"), ("app.kubernetes.io/name", "mqtt-device-cluster"), ("app.kubernetes.io/component", "silo"));
         var (siloPort, gatewayPort, http) = (PortOf("silo"), PortOf("gateway"), PortOf("http"));
         (string What, bool Allowed, bool Expected)[] connections =
         [
@@ -442,7 +446,8 @@ internal static class ManifestRules
         return new ConfigurationBuilder().Add(new MemoryConfigurationSource { InitialData = settings }).Build();
     }
 
-    private static string[] KeysOf(Manifests manifests, string secret) =>
+    /// <summary>Returns the keys of a secret: one that is rendered, or one that an operator makes.</summary>
+    public static string[] KeysOf(Manifests manifests, string secret) =>
         GivenSecrets.TryGetValue(secret, out var given) ? given
         : manifests.All<V1Secret>().Any(made => made.Metadata.Name == secret) ? [.. ContainerEnvironment.DataOf(manifests, null, secret).Keys]
         : [];
@@ -450,9 +455,10 @@ internal static class ManifestRules
     private static bool IsKnown(string variable) =>
         SiloCommandLine.IsSetting(variable.Replace("__", ":", StringComparison.Ordinal)) || RuntimeVariables.Contains(variable) || TelemetryVariables.Contains(variable);
 
-    private static IEnumerable<V1Probe> ProbesOf(PodTemplate pods) =>
+    public static IEnumerable<V1Probe> ProbesOf(PodTemplate pods) =>
         pods.Containers.SelectMany(static container => (V1Probe?[])[container.StartupProbe, container.ReadinessProbe, container.LivenessProbe]).OfType<V1Probe>();
 
-    private static PodTemplate Stranger(string inNamespace, params (string Key, string Value)[] labels) => new(
+    /// <summary>Returns a pod that is not in the manifests.</summary>
+    public static PodTemplate Stranger(string inNamespace, params (string Key, string Value)[] labels) => new(
         "stranger", inNamespace, new(), new() { Metadata = new() { Labels = labels.ToDictionary(static label => label.Key, static label => label.Value) }, Spec = new() { Containers = [] } });
 }

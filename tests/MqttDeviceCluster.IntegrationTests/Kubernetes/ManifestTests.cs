@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using System.Net;
+using MqttDeviceCluster.Cli;
+using MqttDeviceCluster.Cli.Connection;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 
 namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
@@ -25,9 +28,9 @@ public sealed class ManifestTests
     public async Task Components_InAnyCombination_KeepTheRules(string components) => Assert.Empty(ManifestRules.Check(await Manifests.RenderAsync(components.Split(' '))));
 
     [Fact]
-    public async Task Example_BesideTheDevOverlay_KeepsTheRulesAndReachesWhatItNeeds()
+    public async Task Caller_BesideTheDevOverlay_KeepsTheRulesAndReachesWhatItNeeds()
     {
-        var both = (await Manifests.RenderAsync("overlays/dev")).With(await Manifests.RenderAsync("examples/caller"));
+        var both = Manifests.Parse($"{await Overlay("caller")}\n---\n{await Example("caller")}");
         Assert.Empty(ManifestRules.Check(both));
 
         NetworkRules rules = new(both);
@@ -36,14 +39,66 @@ public sealed class ManifestTests
         Assert.False(rules.Allows(caller, silo, 11111), "the port for silos");
         Assert.True(rules.Allows(caller, postgresql, 5432), "the members' table");
         Assert.False(rules.Allows(caller, Pod("mosquitto"), 1883), "the broker");
-
-        // It finds them only in the same cluster.
-        var ofSilo = ContainerEnvironment.Of(both, silo.Containers.Single(), ManifestRules.Fields);
-        var ofCaller = ContainerEnvironment.Of(both, caller.Containers.Single(), ManifestRules.Fields);
-        Assert.Equal(ofSilo["Orleans__ClusterId"], ofCaller["Orleans__ClusterId"]);
-        Assert.Equal(ofSilo["Orleans__ServiceId"], ofCaller["Orleans__ServiceId"]);
+        Assert.True(rules.Allows(ManifestRules.Stranger(caller.Namespace, ("caller/client", "true")), caller, 8080), "its clients");
+        Assert.False(rules.Allows(silo, caller, 8080), "everybody else");
 
         PodTemplate Pod(string name) => both.Pods.Single(pods => pods.Name == name);
+    }
+
+    [Fact]
+    public async Task Mdc_BesideTheProdOverlay_KeepsTheRulesAndIsUnderstood()
+    {
+        var both = Manifests.Parse($"{await Overlay("mdc")}\n---\n{await Example("mdc")}");
+        Assert.Empty(ManifestRules.Check(both));
+
+        // By mdc itself.
+        var (mdc, silo) = (both.Pods.Single(static pods => pods.Name == "mdc").Containers.Single(), both.Silo.Spec.Template.Spec.Containers.Single());
+        var environment = ContainerEnvironment.Of(both, mdc, ManifestRules.Fields);
+        var ofSilo = ContainerEnvironment.Of(both, silo, ManifestRules.Fields);
+        AskedConnector connector = new();
+        await using StringWriter error = new();
+        var code = await Mdc.RunAsync([.. mdc.Args], new() { Output = TextWriter.Null, Error = error, Variable = environment.GetValueOrDefault, Connector = connector }, TestContext.Current.CancellationToken);
+        Assert.Equal((ExitCode.NoCluster, "mdc: as far as this\n"), (code, error.ToString()));
+        Assert.Equal("silo-gateways:30000", string.Join(", ", connector.Settings!.Gateways));
+        Assert.Equal((ofSilo["Orleans__ClusterId"], ofSilo["Orleans__ServiceId"]), (connector.Settings.ClusterId, connector.Settings.ServiceId));
+    }
+
+    /// <summary>What an editor may get wrong in an example, beside its overlay.</summary>
+    [Theory]
+    [InlineData("caller", "Orleans__ClusterId: dev", "Orleans__ClusterId: default", "caller looks for 'default', and the silos are 'dev'")]
+    [InlineData("caller", "Orleans__ServiceId", "Orleans__Service", "Orleans__Service is read by nothing in caller")]
+    [InlineData("caller", "Orleans__Clustering__ConnectionName: postgresql", "Orleans__Clustering__ConnectionName: postgres", "caller finds no gateways")]
+    [InlineData("caller", "mountPath: /etc/caller/secrets", "mountPath: /etc/secrets", "caller finds no gateways")]
+    [InlineData("caller", "port: postgresql", "port: 5433", "caller does not reach postgresql")]
+    [InlineData("caller", "port: gateway", "port: silo", "caller reaches no gateway, or the port for silos")]
+    [InlineData("caller", "targetPort: http", "targetPort: web", "caller serves at http, and no Service leads there")]
+    [InlineData("caller", "  selector:\n    app.kubernetes.io/name: caller", "  selector:\n    app.kubernetes.io/name: called", "Service caller does not select exactly one kind of pods")]
+    [InlineData("caller", "  - from:\n    - podSelector:\n        matchLabels:\n          caller/client: \"true\"\n    ports", "  - ports", "caller is open to whatever runs in the cluster at http")]
+    [InlineData("caller", "matchLabels:\n          caller/client: \"true\"", "{}", "caller is open to whatever runs in the cluster at http")]
+    [InlineData("caller", "- Ingress\n", "", "caller has no policy for what comes in")]
+    [InlineData("caller", "port: http\n  podSelector", "port: gateway\n  podSelector", "caller serves at http, and lets nobody in")]
+    [InlineData("caller", "path: /health/ready", "path: /health", "caller has a probe of /health, where it answers nothing")]
+    [InlineData("caller", "path: /health/live", "path: /health/ready", "caller is restarted for what a restart does not mend")]
+    [InlineData("caller", "        livenessProbe:\n          failureThreshold: 6\n          httpGet:\n            path: /health/live\n            port: http\n          periodSeconds: 10\n          timeoutSeconds: 3\n", "", "caller is not probed")]
+    [InlineData("mdc", "MDC_CLUSTER_ID: production", "MDC_CLUSTER_ID: prod", "mdc looks for 'prod', and the silos are 'production'")]
+    [InlineData("mdc", "MDC_SERVICE_ID", "MDC_SERVICE", "MDC_SERVICE is read by nothing in mdc")]
+    [InlineData("mdc", "MDC_GATEWAY: silo-gateways:30000", "MDC_GATEWAY: silo-http:30000", "mdc looks for gateways at silo-http:30000")]
+    [InlineData("mdc", "MDC_GATEWAY: silo-gateways:30000", "MDC_GATEWAY: silo-gateways:11111", "mdc looks for gateways at silo-gateways:11111")]
+    [InlineData("mdc", "clusterIP: None", "type: ClusterIP", "leads to the port gateway, where each silo is addressed by itself")]
+    [InlineData("mdc", "targetPort: gateway", "targetPort: silo", "leads to the port silo, where each silo is addressed by itself")]
+    [InlineData("mdc", "mqtt-device-cluster/caller: \"true\"", "mqtt-device-cluster/calls: \"true\"", "mdc names a cluster, and has no label that lets it in")]
+    [InlineData("mdc", "- port: 53", "- port: 54", "mdc cannot ask for names")]
+    [InlineData("mdc", "- Ingress\n", "", "mdc has no policy for what comes in")]
+    [InlineData("mdc", "backoffLimit: 0", "backoffLimit: 1", "mdc may give its command a second time")]
+    [InlineData("mdc", "restartPolicy: Never", "restartPolicy: OnFailure", "mdc may give its command a second time")]
+    [InlineData("mdc", "runAsNonRoot: true", "runAsNonRoot: false", "mdc may run as root")]
+    [InlineData("mdc", "name: mdc-settings\n  namespace", "name: mdc\n  namespace", "mdc wants the ConfigMap mdc-settings")]
+    public async Task Rules_SomethingIsWrongInAnExample_SayWhat(string example, string from, string to, string problem)
+    {
+        var text = await Example(example);
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        var manifests = Manifests.Parse($"{await Overlay(example)}\n---\n{text.Replace(from, to, StringComparison.Ordinal)}");
+        Assert.Contains(ManifestRules.Check(manifests), said => said.Contains(problem, StringComparison.Ordinal));
     }
 
     /// <summary>What an editor may get wrong, in the rendered text: from, to, and what is said then.</summary>
@@ -90,7 +145,7 @@ public sealed class ManifestTests
     [InlineData("namespace: mqtt-device-cluster\nspec:\n  maxUnavailable", "namespace: default\nspec:\n  maxUnavailable", "in several namespaces")]
     public async Task Rules_SomethingIsWrong_SayWhat(string from, string to, string problem)
     {
-        var text = await Prod.Value;
+        var text = await Rendered("overlays/prod");
         Assert.Contains(from, text, StringComparison.Ordinal);
         Assert.Contains(ManifestRules.Check(Manifests.Parse(text.Replace(from, to, StringComparison.Ordinal))), said => said.Contains(problem, StringComparison.Ordinal));
     }
@@ -101,7 +156,7 @@ public sealed class ManifestTests
     [InlineData("apiVersion: policy/v1", "apiVersion: policy/v1beta1")]
     public async Task Parse_NotOfTheType_Fails(string from, string to)
     {
-        var text = await Prod.Value;
+        var text = await Rendered("overlays/prod");
         Assert.Contains(from, text, StringComparison.Ordinal);
         Assert.ThrowsAny<Exception>(() => Manifests.Parse(text.Replace(from, to, StringComparison.Ordinal)));
     }
@@ -119,5 +174,25 @@ public sealed class ManifestTests
         Assert.Equal(HttpStatusCode.NotFound, other.StatusCode);
     }
 
-    private static readonly Lazy<Task<string>> Prod = new(static () => Manifests.RenderTextAsync("overlays/prod"));
+    // Once for all tests.
+    private static readonly ConcurrentDictionary<string, Lazy<Task<string>>> All = new();
+
+    private static Task<string> Rendered(string directory) => All.GetOrAdd(directory, static directory => new(() => Manifests.RenderTextAsync(directory))).Value;
+
+    // Which one an example is made for.
+    private static Task<string> Overlay(string example) => Rendered(example == "caller" ? "overlays/dev" : "overlays/prod");
+
+    private static async Task<string> Example(string example) =>
+        example == "caller" ? await Rendered("examples/caller") : $"{await Rendered("examples/mdc")}\n---\n{Manifests.ReadText("examples/mdc/job.yaml")}";
+
+    private sealed class AskedConnector : IClusterConnector
+    {
+        public ClusterSettings? Settings { get; private set; }
+
+        public Task<IClusterConnection> ConnectAsync(ClusterSettings settings, CancellationToken cancellationToken)
+        {
+            Settings = settings;
+            throw new NoClusterException("as far as this");
+        }
+    }
 }

@@ -20,6 +20,7 @@ internal sealed class Manifests
             .. All<V1Deployment>().Select(static made => new PodTemplate(made.Metadata.Name, made.Metadata.NamespaceProperty, made.Spec.Selector, made.Spec.Template)),
             .. All<V1StatefulSet>().Select(static made => new PodTemplate(
                 made.Metadata.Name, made.Metadata.NamespaceProperty, made.Spec.Selector, made.Spec.Template, [.. (made.Spec.VolumeClaimTemplates ?? []).Select(static claim => claim.Metadata.Name)])),
+            .. All<V1Job>().Select(static made => new PodTemplate((made.Metadata.Name ?? made.Metadata.GenerateName).TrimEnd('-'), made.Metadata.NamespaceProperty, null, made.Spec.Template)),
         ];
     }
 
@@ -37,6 +38,9 @@ internal sealed class Manifests
 
     /// <inheritdoc cref="RenderAsync"/>
     public static Task<string> RenderTextAsync(string directory) => KustomizeAsync(Path.Combine(Home, directory));
+
+    /// <summary>Reads a file below infra/k8s, of what no Kustomization can render: it takes no objects without a name.</summary>
+    public static string ReadText(string file) => File.ReadAllText(Path.Combine(Home, file));
 
     /// <summary>Renders the base with components, as an overlay of somebody else would use them.</summary>
     public static async Task<Manifests> RenderAsync(IEnumerable<string> components)
@@ -89,10 +93,10 @@ internal sealed class Manifests
 /// <summary>A template of pods.</summary>
 /// <param name="Name">The name of what makes the pods.</param>
 /// <param name="Namespace">Its namespace.</param>
-/// <param name="Selector">Which pods it takes for its own.</param>
+/// <param name="Selector">Which pods it takes for its own; <see langword="null"/> for a Job, which marks them itself.</param>
 /// <param name="Template">The template.</param>
 /// <param name="Claims">The volumes that are made for each pod.</param>
-internal sealed record PodTemplate(string Name, string Namespace, V1LabelSelector Selector, V1PodTemplateSpec Template, params IReadOnlyList<string> Claims)
+internal sealed record PodTemplate(string Name, string Namespace, V1LabelSelector? Selector, V1PodTemplateSpec Template, params IReadOnlyList<string> Claims)
 {
     public IDictionary<string, string> Labels => Template.Metadata.Labels;
 

@@ -36,10 +36,19 @@ internal sealed class Pod : IAsyncDisposable
     /// <summary>Starts a pod without waiting for anything.</summary>
     /// <param name="network">Where its namespace is made.</param>
     /// <param name="manifests">Where the template, its settings and its secrets are.</param>
-    /// <param name="owner">The name of the Deployment.</param>
+    /// <param name="owner">The name of the Deployment, or of the Job.</param>
     /// <param name="program">The built program that stands for the image.</param>
-    /// <param name="hosts">Names that the cluster's DNS would know, and their address.</param>
-    public static async Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, params IEnumerable<string> hosts)
+    /// <param name="hosts">Names that the cluster's DNS would know; they are on this side.</param>
+    public static Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, params IEnumerable<string> hosts) =>
+        StartAsync(network, manifests, owner, program, hosts.Select(static host => (host, PodNetwork.Outside)));
+
+    /// <inheritdoc cref="StartAsync(PodNetwork, Manifests, string, string, IEnumerable{string})"/>
+    /// <param name="network">Where its namespace is made.</param>
+    /// <param name="manifests">Where the template, its settings and its secrets are.</param>
+    /// <param name="owner">The name of the Deployment, or of the Job.</param>
+    /// <param name="program">The built program that stands for the image.</param>
+    /// <param name="hosts">Names that the cluster's DNS would know, and their addresses.</param>
+    public static async Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, IEnumerable<(string Name, IPAddress Address)> hosts)
     {
         var runc = ServerProcess.Find("runc", "runc", "/usr/sbin");
         var template = manifests.Pods.Single(pods => pods.Name == owner).Template;
@@ -77,7 +86,7 @@ internal sealed class Pod : IAsyncDisposable
             process = new
             {
                 user = new { uid = security.RunAsUser, gid = security.RunAsGroup, additionalGids = (long?[])[security.FsGroup] },
-                args = (string[])[Path.Combine(DotnetRoot, "dotnet"), $"/app/{Assembly(program)}.dll"],
+                args = (string[])[Path.Combine(DotnetRoot, "dotnet"), $"/app/{Assembly(program)}.dll", .. container.Args ?? []],
                 env = environment.Select(static variable => $"{variable.Key}={variable.Value}"),
                 cwd = "/app",
                 capabilities = new { bounding = (string[])[], effective = (string[])[], permitted = (string[])[], inheritable = (string[])[], ambient = (string[])[] },
@@ -99,7 +108,7 @@ internal sealed class Pod : IAsyncDisposable
         {
             Command = [runc, "run", "--bundle", directory, name],
             Address = address.ToString(),
-            HttpPort = container.Ports.Single(static port => port.Name == "http").ContainerPort,
+            HttpPort = container.Ports?.Single(static port => port.Name == "http").ContainerPort,
         });
         return new(name, address, directory, process);
     }
@@ -144,12 +153,17 @@ internal sealed class Pod : IAsyncDisposable
 
     private static string DotnetRoot => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
 
-    private static string Assembly(string program) => program.EndsWith("caller", StringComparison.Ordinal) ? "Caller" : Path.GetFileName(program);
+    private static string Assembly(string program) => Path.GetFileName(program) switch
+    {
+        "caller" => "Caller",
+        "MqttDeviceCluster.Cli" => "mdc",
+        var name => name,
+    };
 
     private static Mount Bind(string destination, string source) => new(destination, "bind", source, "rbind", "ro");
 
     // Also the directories that are mounted over: in a read-only root none can be made later.
-    private static string MakeRoot(string directory, IEnumerable<Mount> mounts, IEnumerable<string> hosts)
+    private static string MakeRoot(string directory, IEnumerable<Mount> mounts, IEnumerable<(string Name, IPAddress Address)> hosts)
     {
         var root = Path.Combine(directory, "rootfs");
         foreach (var mount in mounts)
@@ -169,7 +183,7 @@ internal sealed class Pod : IAsyncDisposable
         }
 
         Directory.CreateDirectory(Path.Combine(root, "etc"));
-        File.WriteAllLines(Path.Combine(root, "etc", "hosts"), ["127.0.0.1 localhost", .. hosts.Select(static host => $"{PodNetwork.Outside} {host}")]);
+        File.WriteAllLines(Path.Combine(root, "etc", "hosts"), ["127.0.0.1 localhost", .. hosts.Select(static host => $"{host.Address} {host.Name}")]);
         return root;
     }
 

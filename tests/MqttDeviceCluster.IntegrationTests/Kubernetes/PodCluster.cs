@@ -136,7 +136,10 @@ internal sealed class PodCluster : ILoadableCluster
 
         await StartSiloAsync();
         Service = await Pod.StartAsync(_network, _manifests, "caller", CallerProgram, "postgresql");
-        await Service.WaitForReadyAsync(_manifests.Pods.Single(static pods => pods.Name == "caller").Containers.Single());
+        var caller = _manifests.Pods.Single(static pods => pods.Name == "caller").Containers.Single();
+        await Service.WaitForReadyAsync(caller);
+        await Service.Process.WaitForHealthAsync(caller.StartupProbe.HttpGet.Path, static body => body == "Healthy");
+        await Service.Process.WaitForHealthAsync(caller.LivenessProbe.HttpGet.Path, static _ => true);
 
         // This process is on the node, which reaches pods by their addresses as well.
         var settings = ContainerEnvironment.Of(_manifests, _manifests.Silo.Spec.Template.Spec.Containers.Single(), ManifestRules.Fields);

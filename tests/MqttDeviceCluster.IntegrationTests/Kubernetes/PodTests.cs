@@ -20,7 +20,7 @@ public sealed class PodTests(ITestOutputHelper output)
     public async Task Prod_OnePod_IsReadyInTimeWithoutRightsAndStopsInOrder()
     {
         const string BrokerName = "broker.example";
-        var rendered = await Manifests.RenderAsync("overlays/prod");
+        var rendered = (await Manifests.RenderAsync("overlays/prod")).With(await Manifests.RenderAsync("examples/mdc")).With(Manifests.Parse(Manifests.ReadText("examples/mdc/job.yaml")));
         await using var network = await PodNetwork.CreateAsync();
         await using var postgreSql = await PostgreSqlServer.StartNewAsync();
         using TestCertificates certificates = new();
@@ -64,14 +64,32 @@ public sealed class PodTests(ITestOutputHelper output)
             Assert.Equal(512 * 1024 * 1024, await MemoryLimitAsync(pod));
             Assert.Equal(pod.Name, await PostgreSqlServer.ScalarAsync(database, "SELECT siloname FROM orleansmembershiptable WHERE deploymentid = 'production' AND status = 3"));
             output.WriteLine($"{status["VmRSS"]} resident");
+            await ListAsync(pod);
 
             pod.Process.Terminate();
             await WaitForNotReadyAsync(pod, container);
-            Assert.Equal(0, await pod.Process.WaitForExitAsync());
-            Assert.Equal("", pod.Process.Error);
+            var code = await pod.Process.WaitForExitAsync();
+            Assert.True((code, pod.Process.Error) is (0, ""), $"The silo ended with {code}: {pod.Process.Output}{pod.Process.Error}");
         }
 
         Assert.True(best < ReadyBound, $"It was ready after {best}.");
+
+        // The Job of infra/k8s/examples/mdc, on a device that has reported once.
+        async Task ListAsync(Pod silo)
+        {
+            const string Device = "020000000001";
+            await ServerProcess.RunAsync(
+                "mosquitto_pub", "-h", "127.0.0.1", "-p", tls.Port.ToString(CultureInfo.InvariantCulture), "--insecure", "--cafile", PathOf("ca.pem"), "--cert", PathOf("client.pem"),
+                "--key", PathOf("client.key"), "-q", "1", "-t", $"device/{Device}/pin/update", "-m", """[{"pin":13,"mode":3,"state":1}]""");
+            await Until.TrueAsync(
+                async () => await PostgreSqlServer.ScalarAsync(database, $"SELECT count(*) FROM mdc_grain_state WHERE grain_key = '{Device}' AND state IS NOT NULL") is 1L, "the device to be stored");
+            await using var mdc = await Pod.StartAsync(network, manifests, "mdc", "src/MqttDeviceCluster.Cli", [("silo-gateways", silo.Address)]);
+            var code = await mdc.Process.WaitForExitAsync();
+            Assert.True((code, mdc.Process.Error) is (0, ""), $"mdc ended with {code}: {mdc.Process.Output}{mdc.Process.Error}");
+            Assert.Matches($"(?m)^{Device} .*13=high", mdc.Process.Output);
+        }
+
+        string PathOf(string file) => Path.Combine(broker.DirectoryPath, file);
 
         string Read(string file) => File.ReadAllText(Path.Combine(broker.DirectoryPath, file));
     }

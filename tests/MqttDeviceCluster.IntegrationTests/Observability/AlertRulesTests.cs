@@ -24,7 +24,7 @@ public sealed class AlertRulesTests
         {
             Assert.Contains($"""labels: 'ALERTS{"{"}alertname="{alert}",alertstate="firing",""", tests, StringComparison.Ordinal);
             Assert.Contains($"### {alert}", runbook);
-            Assert.Contains($"runbook_url: infra/observability/README.md#{alert.ToLowerInvariant()}", File.ReadAllText(PrometheusFiles.Rules), StringComparison.Ordinal);
+            Assert.Contains($"runbook: infra/observability/README.md#{alert.ToLowerInvariant()}", File.ReadAllText(PrometheusFiles.Rules), StringComparison.Ordinal);
         });
     }
 

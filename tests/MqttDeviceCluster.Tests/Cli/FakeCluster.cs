@@ -43,6 +43,8 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
 
     public string? Answers { get; init; }
 
+    public Dictionary<string, string> Variables { get; init; } = [];
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Gets where the output of a run goes as it is written, for tests that look on.</summary>
@@ -69,6 +71,7 @@ internal sealed class FakeCluster : IDeviceCluster, IClusterConnector, IClusterC
             Answers = Answers is null ? null : new StringReader(Answers),
             Connector = this,
             TimeProvider = Time,
+            Variable = Variables.GetValueOrDefault,
         };
         Output.GetStringBuilder().Clear();
         var code = await Mdc.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries), environment, token);

@@ -58,6 +58,38 @@ public sealed class MdcTests
     }
 
     [Theory]
+    [InlineData("show D", "silos:30000, [::1]:4", "c", "s")]
+    [InlineData("show D --gateway a:1 --service-id other", "a:1", "c", "other")]
+    public async Task Run_Variables_SayWhichClusterWhereNoOptionDoes(string line, string gateways, string clusterId, string serviceId)
+    {
+        var cluster = new FakeCluster { Variables = new() { ["MDC_GATEWAY"] = "silos, [::1]:4", ["MDC_CLUSTER_ID"] = "c", ["MDC_SERVICE_ID"] = "s" } };
+        await cluster.RunAsync(line);
+        Assert.Equal(gateways, string.Join(", ", cluster.Settings!.Gateways));
+        Assert.Equal((clusterId, serviceId), (cluster.Settings.ClusterId, cluster.Settings.ServiceId));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    [InlineData(null)]
+    public async Task Run_VariablesAreEmptyOrNotThere_MeansTheDefaults(string? value)
+    {
+        var cluster = new FakeCluster { Variables = value is null ? [] : new() { ["MDC_GATEWAY"] = value, ["MDC_CLUSTER_ID"] = value, ["MDC_SERVICE_ID"] = value } };
+        await cluster.RunAsync("show D");
+        Assert.Equal("127.0.0.1:30000", string.Join(", ", cluster.Settings!.Gateways));
+        Assert.Equal(("default", "default"), (cluster.Settings.ClusterId, cluster.Settings.ServiceId));
+    }
+
+    [Fact]
+    public async Task Run_VariableIsWrong_ExitsTwoAndNamesIt()
+    {
+        var cluster = new FakeCluster { Variables = new() { ["MDC_GATEWAY"] = "a:1,foo:bar" } };
+        var (code, _, error) = await cluster.RunAsync("show D");
+        Assert.Equal((2, "mdc: MDC_GATEWAY: 'foo:bar' is not a gateway: give HOST or HOST:PORT, such as 127.0.0.1:30000\n"), (code, error));
+        Assert.Null(cluster.Settings);
+    }
+
+    [Theory]
     [InlineData("set D 13=high", WhenOffline.Send)]
     [InlineData("set D 13=high --when-offline send", WhenOffline.Send)]
     [InlineData("set D 13=high --when-offline fail", WhenOffline.Fail)]

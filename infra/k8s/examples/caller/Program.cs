@@ -1,3 +1,4 @@
+using Caller;
 using MqttDeviceCluster;
 using Orleans.Configuration;
 
@@ -22,30 +23,39 @@ builder.UseOrleansClient(client =>
     });
 });
 builder.Services.AddDeviceCluster();
-builder.Services.AddHealthChecks();
+Readiness readiness = new();
+builder.Services.AddHostedService(_ => readiness);
+builder.Services.AddHealthChecks().AddCheck("draining", readiness);
 
 var app = builder.Build();
-app.MapHealthChecks("/health");
+app.MapHealthChecks("/health/live", new() { Predicate = static _ => false });
+app.MapHealthChecks("/health/ready");
 
-app.MapGet("/devices/{device}", async (string device, IDeviceCluster cluster, CancellationToken cancellationToken) =>
-    (await cluster.GetSnapshotAsync(device, cancellationToken)).Pins.Select(static pin => new { pin.Pin, State = pin.State.ToString() }));
+app.MapGet("/devices/{device}", (string device, IDeviceCluster cluster, CancellationToken cancellationToken) => AnswerAsync(async () =>
+    Results.Ok((await cluster.GetSnapshotAsync(device, cancellationToken)).Pins.Select(static pin => new { pin.Pin, State = pin.State.ToString() }))));
 
-app.MapPut("/devices/{device}/pins/{pin:int}/{state}", async (string device, int pin, PinState state, IDeviceCluster cluster, CancellationToken cancellationToken) =>
+app.MapPut("/devices/{device}/pins/{pin:int}/{state}", (string device, int pin, PinState state, IDeviceCluster cluster, CancellationToken cancellationToken) => AnswerAsync(async () =>
+{
+    await cluster.SetPinsAsync(device, [new(pin, state)], cancellationToken: cancellationToken);
+    return Results.NoContent();
+}));
+
+await app.RunAsync();
+
+static async Task<IResult> AnswerAsync(Func<Task<IResult>> call)
 {
     try
     {
-        await cluster.SetPinsAsync(device, [new(pin, state)], cancellationToken: cancellationToken);
-        return Results.NoContent();
+        return await call();
     }
     catch (Exception e) when (e is DeviceTimeoutException or DeviceInterruptedException { Published: true })
     {
         // It may have acted. Setting a pin twice is harmless: the caller may ask again.
         return Results.Problem(e.Message, statusCode: StatusCodes.Status504GatewayTimeout);
     }
-    catch (DeviceClusterException e)
+    catch (Exception e) when (e is DeviceClusterException or OrleansException)
     {
+        // Orleans' own: no silo is there.
         return Results.Problem(e.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
     }
-});
-
-await app.RunAsync();
+}
