@@ -19,7 +19,26 @@ internal static class CallSpan
 
     private static readonly ActivitySource Source = new(DeviceSpans.ActivitySourceName);
 
-    public static Task<T> FollowAsync<T>(string name, Func<Task<T>> call) => Source.HasListeners() && Activity.Current is null ? BeginAsync(name, call) : call();
+    public static Task<T> FollowAsync<T>(string name, Func<Task<T>> call)
+    {
+        if (!Source.HasListeners() || Activity.Current is not null)
+        {
+            return call();
+        }
+
+        var span = Begin(name);
+        if (span is not { IsAllDataRequested: true })
+        {
+            // Left out: nothing of it goes along with the call, where it would be looked at with each step.
+            span?.Dispose();
+            return call();
+        }
+
+        // It goes along with this call and with nothing else of the turn.
+        var followed = FollowAsync(span, name, call);
+        Activity.Current = null;
+        return followed;
+    }
 
     public static string NameOf(string kind) => kind switch
     {
@@ -28,17 +47,16 @@ internal static class CallSpan
         _ => Update,
     };
 
-    private static async Task<T> BeginAsync<T>(string name, Func<Task<T>> call)
+    private static Activity? Begin(string name)
     {
         // The names are the propagator's: those of the caller's Orleans, if it propagates.
         DistributedContextPropagator.Current.ExtractTraceIdAndState(null, Read, out var traceParent, out var traceState);
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var caller);
-        using var span = Source.StartActivity(name, ActivityKind.Server, caller);
-        if (span is not { IsAllDataRequested: true })
-        {
-            return await call();
-        }
+        return Source.StartActivity(name, ActivityKind.Server, caller);
+    }
 
+    private static async Task<T> FollowAsync<T>(Activity span, string name, Func<Task<T>> call)
+    {
         var slash = name.IndexOf('/', StringComparison.Ordinal);
         span.SetTag("rpc.system", "orleans");
         span.SetTag("rpc.service", name[..slash]);
@@ -52,6 +70,10 @@ internal static class CallSpan
             span.AddException(exception);
             span.SetStatus(ActivityStatusCode.Error, exception.Message);
             throw;
+        }
+        finally
+        {
+            span.Dispose();
         }
     }
 
