@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Orleans.Concurrency;
+using Orleans.Placement;
 using Orleans.Streams;
 using Orleans.Streams.Core;
 
@@ -41,7 +42,8 @@ public static class ReadingGrains
     }
 }
 
-[ImplicitStreamSubscription(Namespace)]
+// On any silo alike: the default goes by how busy they are, which for a while may be one and the same.
+[ImplicitStreamSubscription(Namespace), RandomPlacement]
 public sealed class ReadingGrain : Grain, IReadingGrain, IAsyncObserver<Reading>, IStreamSubscriptionObserver
 {
     public const string Namespace = "stranger.in";
