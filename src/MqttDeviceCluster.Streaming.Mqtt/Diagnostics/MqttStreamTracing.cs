@@ -128,6 +128,13 @@ public static class MqttStreamTracing
             return null;
         }
 
+        if (!activity.IsAllDataRequested && activity.ParentSpanId == default)
+        {
+            // The root of a trace that the sampler leaves out: its context is nobody's, and goes nowhere.
+            activity.Dispose();
+            return null;
+        }
+
         if (activity.IsAllDataRequested)
         {
             Describe(activity, Publish, "send", route.TopicTemplate, topic);

@@ -91,7 +91,7 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
     public bool MayTryAgain(long since) => intake.TimeProvider.GetElapsedTime(since) < intake.Options.MaxDeliveryTime;
 
     /// <summary>Returns whether what failed is to be delivered again, however long it has been failing: what it needs is known to fail for others too.</summary>
-    public bool HoldsFailures(MqttStreamBuffer buffer) => HoldsFailures(buffer, intake.HoldFailuresFor);
+    public bool HoldsFailures(MqttStreamBuffer buffer) => HoldsFailures(buffer, intake.HoldFailuresFor, intake.TimeProvider.GetTimestamp());
 
     /// <summary>The delivery that began then has just failed.</summary>
     public void NoteFailure(MqttStreamBuffer buffer, long began) =>
@@ -150,7 +150,7 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
             }
 
             var next = node.Next;
-            if (!HoldsFailures(node.Value.Buffer, hold))
+            if (!HoldsFailures(node.Value.Buffer, hold, node.Value.DeliveringSince))
             {
                 _delivering.Remove(node);
                 node.Value.GiveUp();
@@ -183,9 +183,9 @@ internal sealed class MqttQueueCache(IMqttIntake intake) : IQueueCache
         });
     }
 
-    private bool HoldsFailures(MqttStreamBuffer buffer, TimeSpan hold) => hold > TimeSpan.Zero
+    private bool HoldsFailures(MqttStreamBuffer buffer, TimeSpan hold, long began) => hold > TimeSpan.Zero
         && (buffer.Failing is not { } failing
-            || IsLongAgo(failing.Until, intake.TimeProvider.GetTimestamp())
+            || IsLongAgo(failing.Until, began)
             || intake.TimeProvider.GetElapsedTime(failing.Since) < hold);
 
     /// <summary>

@@ -58,6 +58,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql);
         var frozen = run.Cluster.Running[0];
         frozen.Signal("STOP");
+        await run.Cluster.Running[1].WaitForOutputAsync(Lost);
         await run.WaitForServiceAsync();
 
         // Time is what this is about.
@@ -78,6 +79,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql, network);
         var apart = run.Cluster.Running[^1];
         await network.CutAsync();
+        await run.Cluster.Running[0].WaitForOutputAsync(Lost);
         await run.WaitForServiceAsync();
         await Task.Delay(FaultScale.Absence, TestContext.Current.CancellationToken);
         await network.HealAsync();

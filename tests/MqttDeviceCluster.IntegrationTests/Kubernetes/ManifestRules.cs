@@ -164,6 +164,11 @@ internal static class ManifestRules
 
     private static IEnumerable<string> Security(Manifests manifests)
     {
+        if (manifests.Silo.Spec.Template.Spec.ShareProcessNamespace != true)
+        {
+            yield return "The silo is process 1 of its pod, which does not get the signal with which it ends itself.";
+        }
+
         foreach (var pods in manifests.Pods)
         {
             var (spec, pod) = (pods.Template.Spec, pods.Template.Spec.SecurityContext);

@@ -113,6 +113,7 @@ public sealed class ManifestTests
     [InlineData("failureThreshold: 72", "failureThreshold: 12", "while the silo still tries to join")]
     [InlineData("progressDeadlineSeconds: 900", "progressDeadlineSeconds: 300", "A rollout is given up")]
     [InlineData("maxUnavailable: 0", "maxUnavailable: 1", "more than one silo at a time")]
+    [InlineData("shareProcessNamespace: true", "shareProcessNamespace: false", "process 1 of its pod")]
     [InlineData("Shutdown__DrainDelay: \"00:00:05\"", "Shutdown__DrainDelay: \"00:00:31\"", "Shutdown:DrainDelay must be")]
     [InlineData("runAsUser: 1654", "runAsUser: 0", "may run as root")]
     [InlineData("runAsNonRoot: true\n        runAsUser: 1654", "runAsUser: 1654", "may run as root")]

@@ -39,7 +39,7 @@ public sealed class ConfigurationReferenceTests
         ("ConnectionStrings:mqtt", "text", static settings => settings.EmbedsBroker ? null : settings.Broker),
         ("EmbeddedBroker:Address", "IP address", static settings => settings.EmbeddedBrokerEndpoint.Address),
         ("EmbeddedBroker:Port", "integer", static settings => settings.EmbeddedBrokerEndpoint.Port),
-        ("DataDirectory", "text", static settings => Path.GetRelativePath("/work/here", settings.DataDirectory)),
+        ("DataDirectory", "text", static settings => Path.GetRelativePath("/srv/here", settings.DataDirectory)),
         ("Simulate", "integer", static settings => settings.Simulate),
         ("SettingsDirectory", "text", static _ => null),
         ("Telemetry:UpdateSamplingRatio", "number", static settings => settings.Telemetry.UpdateSamplingRatio),
@@ -91,7 +91,7 @@ public sealed class ConfigurationReferenceTests
     [Fact]
     public void Page_SaysTypeAndDefaultOfWhatTheHostReads()
     {
-        var settings = SiloSettings.From(new ConfigurationBuilder().Build(), "/work/here");
+        var settings = SiloSettings.From(new ConfigurationBuilder().Build(), "/srv/here");
         Assert.All(Host, setting =>
         {
             var row = RowOf(setting.Key);
@@ -124,7 +124,7 @@ public sealed class ConfigurationReferenceTests
         {
             try
             {
-                SiloSettings.From(new ConfigurationBuilder().AddInMemoryCollection([new(key, Shown(value).Trim('`'))]).Build(), "/work/here");
+                SiloSettings.From(new ConfigurationBuilder().AddInMemoryCollection([new(key, Shown(value).Trim('`'))]).Build(), "/srv/here");
                 return false;
             }
             catch (SiloStartException exception) when (exception.Message.Contains($"{key} must be", StringComparison.Ordinal))

@@ -52,7 +52,7 @@ public sealed class SiloSettingsTests
         Assert.True(settings.EmbedsBroker && settings.EmbedsStore && settings.LocalhostClustering && settings.Dashboard);
         Assert.Equal(new Uri("mqtt://127.0.0.1:1883"), settings.Broker);
         Assert.Equal(new IPEndPoint(IPAddress.Loopback, 1883), settings.EmbeddedBrokerEndpoint);
-        Assert.Equal("/work/here/data/devices.db", settings.StorePath);
+        Assert.Equal("/srv/here/data/devices.db", settings.StorePath);
         Assert.Equal((11111, 30000, "default", "default"), (settings.SiloPort, settings.GatewayPort, settings.ClusterId, settings.ServiceId));
         Assert.Equal("http://127.0.0.1:8080", settings.Urls);
         Assert.Equal((0, TimeSpan.Zero, MqttQualityOfService.AtLeastOnce), (settings.Simulate, settings.DrainDelay, settings.CommandQualityOfService));
@@ -178,5 +178,5 @@ public sealed class SiloSettingsTests
 
     internal static SiloSettings From(params (string Key, string Value)[] settings) => SiloSettings.From(
         new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build(),
-        "/work/here");
+        "/srv/here");
 }

@@ -42,10 +42,36 @@ public sealed class MqttStreamTracingTests
         Assert.Same(current, Activity.Current);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void StartPublish_LeftOutByTheSampler_HasAContextOnlyBelowAnother(bool hasParent, bool expected)
+    {
+        AsyncLocal<bool> isOurs = new() { Value = true };
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = static source => source.Name == MqttStreamTracing.ActivitySourceName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => isOurs.Value ? ActivitySamplingResult.PropagationData : ActivitySamplingResult.None,
+        };
+        ActivitySource.AddActivityListener(listener);
+        Activity.Current = null;
+        using var parent = hasParent ? new Activity("caller").SetIdFormat(ActivityIdFormat.W3C).Start() : null;
+
+        using var publish = MqttStreamTracing.StartPublish(new MqttOutgoingRoute<string>("ns", "a/{key}", new Encoder()), "a/b", new() { Payload = default }, null);
+
+        Assert.Equal(expected, publish is not null);
+        Assert.Equal(expected, Activity.Current is not null);
+    }
+
     private static MqttIncomingMessage Message(params (string Name, string Value)[] properties) => new()
     {
         Topic = "a/b",
         Payload = default,
         UserProperties = [.. properties.Select(property => KeyValuePair.Create(property.Name, property.Value))],
     };
+
+    private sealed class Encoder : IMqttEventEncoder<string>
+    {
+        public MqttOutgoingMessage Encode(string key, string value) => new() { Payload = default };
+    }
 }
