@@ -4,8 +4,8 @@ namespace MqttDeviceCluster;
 
 /// <summary>The span of a call to a device, on the side of its silo.</summary>
 /// <remarks>
-/// Orleans makes such spans as well, with a filter round every call that a silo makes or takes, those that deliver messages included: that took a fifth of the commands per second
-/// when one in a hundred was traced. Where it does (<c>AddActivityPropagation</c> on the silo, <c>Orleans:EnableDistributedTracing</c>), its span is the call's, and none is made here.
+/// Orleans makes such spans as well, with a filter round every call that a silo makes or takes, those that deliver messages included: 7.6 KB more for each command when
+/// one in a hundred was traced, against 1.9 KB. Where it does (<c>AddActivityPropagation</c> on the silo, <c>Orleans:EnableDistributedTracing</c>), its span is the call's, and none is made here.
 /// </remarks>
 internal static class CallSpan
 {
