@@ -9,6 +9,7 @@ return await new RootCommand("Measures MqttDeviceCluster: the service beside the
 {
     CompareCommand.Create(),
     TracingCommand.Create(),
+    SideCommand.Create(),
     FleetCommand.Create(),
     MicroCommand.Create(),
     DeviceCommand.Create(),

@@ -1,31 +1,33 @@
 using System.CommandLine;
 using System.Globalization;
-using MqttDeviceCluster.Benchmarks.Devices;
+using System.Text.Json;
 using MqttDeviceCluster.Benchmarks.Machine;
 
 namespace MqttDeviceCluster.Benchmarks.Compare;
 
 /// <summary>
-/// The verb <c>tracing</c>: the service with telemetry off, and with traces of a share of its commands and all metrics and logs exported to a sink, in turns. A process has one set of
-/// listeners, so each turn has a silo of its own.
+/// The verb <c>tracing</c>: the service with telemetry off, and with traces of a share of its commands and all metrics and logs exported to a sink. A process has one set of listeners,
+/// so each side has a process of its own, with its own broker and devices. All are there for the whole run and work in short turns: what a machine does in a second and what it does
+/// half a minute later may differ by a third, and two silos that are like each other with it.
 /// </summary>
 internal static class TracingCommand
 {
-    private const int WarmUpSeconds = 4;
+    private const string Off = "off";
+    private const string Baseline = "baseline";
 
     private static readonly string[] Signals = ["traces", "metrics", "logs"];
 
     public static Command Create()
     {
-        Option<int> seconds = new("--seconds") { Description = "How long a turn is measured, in seconds. Default 8.", DefaultValueFactory = _ => 8 };
-        Option<int> rounds = new("--rounds") { Description = "How many turns each share has. Default 3.", DefaultValueFactory = _ => 3 };
-        Option<int> devices = new("--devices") { Description = "How many devices take commands, and send updates. Default 1000.", DefaultValueFactory = _ => 1000 };
-        Option<int> inFlight = new("--inflight") { Description = "How many commands are in flight. Default 200.", DefaultValueFactory = _ => 200 };
+        Option<double> seconds = new("--seconds") { Description = "How long a turn is, in seconds. Default 1.", DefaultValueFactory = _ => 1 };
+        Option<int> rounds = CompareCommand.Number("--rounds", 60, 2, 10_000, "How many turns each side has.");
+        Option<int> devices = CompareCommand.Number("--devices", 1_000, 1, 1_000_000, "How many devices take commands, and send updates.");
+        Option<int> inFlight = CompareCommand.Number("--inflight", 200, 1, 10_000, "How many commands are in flight.");
         Option<string[]> shares = new("--share")
         {
-            Description = "What to compare: off, or the share of commands that are traced. Default: off 0.01.",
+            Description = "What to compare with the first: off, or the share of commands that are traced. Default: off 0.01.",
             AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => ["off", "0.01"],
+            DefaultValueFactory = _ => [Off, "0.01"],
         };
         Option<string[]> signals = new("--signals")
         {
@@ -34,64 +36,54 @@ internal static class TracingCommand
             DefaultValueFactory = _ => Signals,
         };
         signals.AcceptOnlyFromAmong([.. Signals, "none"]);
-        Command command = new("tracing", "Measures what telemetry costs: the service with telemetry off and with a share of its commands traced, in turns.") { seconds, rounds, devices, inFlight, shares, signals };
-        command.SetAction((parsed, cancellationToken) => RunAsync(
-            parsed.GetValue(shares)!, parsed.GetValue(signals)!, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), parsed.GetValue(devices), parsed.GetValue(inFlight), cancellationToken));
+        Option<string?> baseline = new("--baseline") { Description = "This program as built from other sources: compared first, with telemetry off." };
+        Option<bool> updates = new("--updates") { Description = "Also measures updates." };
+        Command command = new("tracing", "Measures what telemetry costs: the service with telemetry off and with a share of its commands traced, in short turns.")
+        {
+            seconds, rounds, devices, inFlight, shares, signals, baseline, updates,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            try
+            {
+                await using Sides sides = new(await TelemetrySink.StartAsync());
+                string[] arguments = ["side", "--devices", Text(parsed.GetValue(devices)), "--inflight", Text(parsed.GetValue(inFlight))];
+                if (parsed.GetValue(baseline) is { } program)
+                {
+                    await sides.AddAsync(Baseline, program, arguments, [], cancellationToken);
+                }
+
+                foreach (var share in parsed.GetValue(shares)!)
+                {
+                    var (file, own) = OwnProgram.With(arguments);
+                    await sides.AddAsync(share, file, own, share == Off ? [] : Variables(share, parsed.GetValue(signals)!, sides.Sink.Url), cancellationToken);
+                }
+
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Environment.ProcessorCount} cores, {parsed.GetValue(rounds)} turns of {parsed.GetValue(seconds)} s for each side, {parsed.GetValue(inFlight)} commands in flight, {parsed.GetValue(devices)} devices"));
+                await sides.MeasureAsync(SideCommand.Commands, parsed.GetValue(rounds), parsed.GetValue(seconds), cancellationToken);
+                if (parsed.GetValue(updates))
+                {
+                    await sides.MeasureAsync(SideCommand.Updates, parsed.GetValue(rounds), parsed.GetValue(seconds), cancellationToken);
+                }
+
+                return 0;
+            }
+            catch (BenchmarkException exception)
+            {
+                await Console.Error.WriteLineAsync($"error: {exception.Message}");
+                return 1;
+            }
+        });
         return command;
     }
 
-    private static async Task RunAsync(string[] shares, string[] signals, int rounds, TimeSpan turn, int deviceCount, int inFlight, CancellationToken cancellationToken)
-    {
-        await using var mosquitto = await Mosquitto.StartAsync(cancellationToken);
-        await using var devices = await DeviceProcess.StartAsync(mosquitto.Url, cancellationToken);
-        await using var sink = await TelemetrySink.StartAsync();
-        var results = shares.ToDictionary(share => share, _ => (Commands: new Measurement(), Updates: new Measurement(), Requests: 0L, Bytes: 0L));
-
-        // The first round compiles; then there and back, so that whatever drifts hits all alike.
-        for (var round = 0; round <= rounds; round++)
-        {
-            foreach (var share in round % 2 == 0 ? shares : shares.Reverse())
-            {
-                var result = results[share];
-                var (requests, bytes) = (sink.Requests, sink.Bytes);
-                await MeasureAsync(share, round > 0 ? result.Commands : null, round > 0 ? result.Updates : null);
-                results[share] = round == 0 ? result : result with { Requests = result.Requests + sink.Requests - requests, Bytes = result.Bytes + sink.Bytes - bytes };
-            }
-        }
-
-        Console.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} cores, {rounds} turns of {turn.TotalSeconds:0} s each, {inFlight} commands in flight, {deviceCount} devices"));
-        Console.WriteLine("| tracing | commands/s |        | p50 / p99 ms  | µs CPU/command | B/command | updates/s |        | OTLP requests | MB |");
-        Console.WriteLine("|---------|-----------:|-------:|--------------:|---------------:|----------:|----------:|-------:|--------------:|---:|");
-        var first = results[shares[0]];
-        foreach (var share in shares)
-        {
-            var (commands, updates, requests, bytes) = results[share];
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {share,-7} | {commands.PerSecond,10:N0} | {commands.PerSecond / first.Commands.PerSecond,6:P1} | {commands.Percentile(0.5),5:0.0} / {commands.Percentile(0.99),5:0.0} | {commands.CostOf(commands.Used.Self),14:0.0} | {commands.Used.Allocated / Math.Max(1, commands.Operations),9} | {updates.PerSecond,9:N0} | {updates.PerSecond / first.Updates.PerSecond,6:P1} | {requests,13} | {bytes / 1e6,2:0.0} |"));
-        }
-
-        async Task MeasureAsync(string share, Measurement? commands, Measurement? updates)
-        {
-            using var variables = Variables(share, signals, sink.Url);
-            await using var service = await Service.StartAsync(mosquitto.Url, [], deviceCount, cancellationToken);
-            Turns turns = new(devices, mosquitto, cancellationToken);
-            await turns.CommandsAsync(service, inFlight, deviceCount, TimeSpan.FromSeconds(WarmUpSeconds), null);
-            await turns.CommandsAsync(service, inFlight, deviceCount, turn, commands);
-            await turns.UpdatesAsync(service, deviceCount, TimeSpan.FromSeconds(1), null);
-            await turns.UpdatesAsync(service, deviceCount, turn / 2, updates);
-        }
-    }
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     // As an operator does it: by the environment alone.
-    private static Settings Variables(string share, string[] signals, Uri sink)
+    private static Dictionary<string, string> Variables(string share, string[] signals, Uri sink)
     {
-        if (share == "off")
-        {
-            return new([]);
-        }
-
         Dictionary<string, string> variables = new()
         {
             ["OTEL_EXPORTER_OTLP_ENDPOINT"] = sink.OriginalString,
@@ -104,28 +96,80 @@ internal static class TracingCommand
             variables[$"OTEL_{signal.ToUpperInvariant()}_EXPORTER"] = "none";
         }
 
-        return new(variables);
+        return variables;
     }
 
-    private sealed class Settings : IDisposable
+    private sealed class Sides(TelemetrySink sink) : IAsyncDisposable
     {
-        private readonly Dictionary<string, string> _variables;
+        private readonly List<(string Name, LineProcess Process)> _sides = [];
 
-        public Settings(Dictionary<string, string> variables)
+        public TelemetrySink Sink => sink;
+
+        public async Task AddAsync(string name, string file, string[] arguments, Dictionary<string, string> variables, CancellationToken cancellationToken) =>
+            _sides.Add((name, await LineProcess.StartAsync($"The silo '{name}'", file, arguments, variables, cancellationToken)));
+
+        public async Task MeasureAsync(string what, int rounds, double seconds, CancellationToken cancellationToken)
         {
-            _variables = variables;
-            foreach (var (name, value) in variables)
+            foreach (var side in _sides)
             {
-                Environment.SetEnvironmentVariable(name, value);
+                await TakeAsync(side.Process, what, Comparison.Compile.TotalSeconds, cancellationToken);
             }
+
+            var slices = _sides.ConvertAll(_ => new List<Slice>());
+            var (requests, bytes) = (sink.Requests, sink.Bytes);
+            for (var round = 0; round < rounds; round++)
+            {
+                // There and back, so that whatever drifts hits all alike.
+                for (var i = 0; i < _sides.Count; i++)
+                {
+                    var index = round % 2 == 0 ? i : _sides.Count - 1 - i;
+                    slices[index].Add(await TakeAsync(_sides[index].Process, what, seconds, cancellationToken));
+                }
+            }
+
+            Console.WriteLine();
+            Console.WriteLine($"| {what,-8} |     /s | of the first (95 %) | p50 / p99 ms  | µs CPU each (beside the first) | bytes each |");
+            Console.WriteLine("|----------|-------:|--------------------:|--------------:|-------------------------------:|-----------:|");
+            for (var i = 0; i < _sides.Count; i++)
+            {
+                var ratio = Estimate.Of(slices[i].Zip(slices[0], static (slice, first) => slice.PerSecond / first.PerSecond));
+                var cost = Estimate.Of(slices[i].Zip(slices[0], static (slice, first) => (slice.CpuMicroseconds / slice.Operations) - (first.CpuMicroseconds / first.Operations)));
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {_sides[i].Name,-8} | {Mean(slices[i], slice => slice.PerSecond),6:N0} | {$"{100 * ratio.Mean:0.0} ± {100 * ratio.Margin:0.0} %",19} | {Mean(slices[i], slice => slice.Median),5:0.0} / {Mean(slices[i], slice => slice.Percentile99),5:0.0} | {$"{Mean(slices[i], slice => slice.CpuMicroseconds / slice.Operations):0.0} ({cost.Mean:+0.0;-0.0;0} ± {cost.Margin:0.0})",30} | {Mean(slices[i], slice => (double)slice.Allocated / slice.Operations),10:N0} |"));
+            }
+
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"The sink took {sink.Requests - requests} requests, {(sink.Bytes - bytes) / 1e6:0.0} MB."));
         }
 
-        public void Dispose()
+        public async ValueTask DisposeAsync()
         {
-            foreach (var name in _variables.Keys)
+            foreach (var (_, process) in _sides)
             {
-                Environment.SetEnvironmentVariable(name, null);
+                await process.DisposeAsync();
             }
+
+            await sink.DisposeAsync();
         }
+
+        private static double Mean(List<Slice> slices, Func<Slice, double> value) => slices.Average(value);
+
+        private static async Task<Slice> TakeAsync(LineProcess process, string what, double seconds, CancellationToken cancellationToken)
+        {
+            process.Say(string.Create(CultureInfo.InvariantCulture, $"{what} {seconds}"));
+            return JsonSerializer.Deserialize<Slice>(await process.ReadAsync(cancellationToken)) ?? throw new BenchmarkException("A silo answered nothing.");
+        }
+    }
+}
+
+/// <summary>A mean, and how far from it the true value lies in one case of twenty at most.</summary>
+internal readonly record struct Estimate(double Mean, double Margin)
+{
+    public static Estimate Of(IEnumerable<double> values)
+    {
+        var all = values.ToList();
+        var mean = all.Average();
+        var deviation = Math.Sqrt(all.Sum(value => (value - mean) * (value - mean)) / (all.Count - 1));
+        return new(mean, 1.96 * deviation / Math.Sqrt(all.Count));
     }
 }

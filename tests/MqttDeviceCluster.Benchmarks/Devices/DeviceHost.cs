@@ -1,4 +1,5 @@
 using System.Globalization;
+using MqttDeviceCluster.Benchmarks.Machine;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
 
@@ -40,7 +41,7 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
         await link.SubscribeAsync(
             [new($"{Wire.ServiceRoot}/+/pin/set", MqttQualityOfService.AtLeastOnce), new($"{Wire.FloorRoot}/+/pin/set", MqttQualityOfService.AtLeastOnce)],
             TimeSpan.FromSeconds(10));
-        await output.WriteLineAsync("ready");
+        await LineProcess.AnswerAsync(output, "ready");
         while (await input.ReadLineAsync(cancellationToken) is { } line)
         {
             var words = line.Split(' ');
@@ -50,14 +51,14 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
                     host._topics = [.. Enumerable.Range(0, Number(words[2])).Select(number => Wire.Update(words[1], number))];
                     host._sent = host._limit = 0;
                     (host._low, host._high) = (Wire.Pins(Number(words[3]), 0), Wire.Pins(Number(words[3]), 1));
-                    await output.WriteLineAsync("prepared");
+                    await LineProcess.AnswerAsync(output, "prepared");
                     break;
                 case "limit":
                     Volatile.Write(ref host._limit, Number(words[1]));
                     link.Kick(inline: true);
                     break;
                 case "sent":
-                    await output.WriteLineAsync(Volatile.Read(ref host._sent).ToString(CultureInfo.InvariantCulture));
+                    await LineProcess.AnswerAsync(output, Volatile.Read(ref host._sent).ToString(CultureInfo.InvariantCulture));
                     break;
             }
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MqttDeviceCluster.Benchmarks.Compare;
 
 namespace MqttDeviceCluster.Benchmarks.Fleet;
 

@@ -1,3 +1,5 @@
+using MqttDeviceCluster.Benchmarks.Compare;
+
 namespace MqttDeviceCluster.Benchmarks.Fleet;
 
 /// <summary>What a device that is in memory costs: its grain, its entry in the stream provider and its pins.</summary>

@@ -1,8 +1,7 @@
-using MqttDeviceCluster.Benchmarks.Compare;
 using MqttDeviceCluster.Benchmarks.Devices;
 using MqttDeviceCluster.Benchmarks.Machine;
 
-namespace MqttDeviceCluster.Benchmarks.Fleet;
+namespace MqttDeviceCluster.Benchmarks.Compare;
 
 /// <summary>A silo in this process with a broker and devices of its own.</summary>
 internal sealed class Side : IAsyncDisposable
