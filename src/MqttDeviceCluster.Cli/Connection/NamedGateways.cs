@@ -9,28 +9,27 @@ namespace MqttDeviceCluster.Cli.Connection;
 /// The gateways that names stand for now: behind a headless Service of Kubernetes there are other addresses after each rollout.
 /// </summary>
 /// <param name="gateways">The names.</param>
-/// <param name="known">The addresses that they had at the start.</param>
 /// <param name="refresh">How often the names are asked for again.</param>
-internal sealed class NamedGateways(IReadOnlyList<Gateway> gateways, IReadOnlyList<IPEndPoint> known, TimeSpan refresh) : IGatewayListProvider
+/// <param name="resolve">Asks for a name; the system's way by default.</param>
+internal sealed class NamedGateways(IReadOnlyList<Gateway> gateways, TimeSpan refresh, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null) : IGatewayListProvider
 {
-    private IReadOnlyList<IPEndPoint> _known = known;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _resolve = resolve ?? Dns.GetHostAddressesAsync;
+    private readonly Dictionary<Gateway, IPAddress[]> _known = [];
 
     public TimeSpan MaxStaleness => refresh;
 
     public bool IsUpdatable => true;
 
-    /// <summary>Returns the addresses of all names that have some.</summary>
-    /// <exception cref="NoClusterException">None has.</exception>
-    public static async Task<IReadOnlyList<IPEndPoint>> ResolveAsync(IReadOnlyList<Gateway> gateways, CancellationToken cancellationToken)
+    /// <summary>Returns the addresses of all names. One that has none now keeps those that it had: while no silo is ready a headless Service has none, and a server for names may be away.</summary>
+    /// <exception cref="NoClusterException">None has, or had, any.</exception>
+    public async Task<IReadOnlyList<IPEndPoint>> ResolveAsync(CancellationToken cancellationToken)
     {
-        List<IPEndPoint> endpoints = [];
         List<string> problems = [];
         foreach (var gateway in gateways)
         {
             try
             {
-                var addresses = await Dns.GetHostAddressesAsync(gateway.Host, cancellationToken).ConfigureAwait(false);
-                endpoints.AddRange(addresses.Select(address => new IPEndPoint(address, gateway.Port)));
+                _known[gateway] = await _resolve(gateway.Host, cancellationToken).ConfigureAwait(false);
             }
             catch (SocketException exception)
             {
@@ -38,8 +37,8 @@ internal sealed class NamedGateways(IReadOnlyList<Gateway> gateways, IReadOnlyLi
             }
         }
 
-        return endpoints.Count > 0
-            ? endpoints
+        return _known.Count > 0
+            ? [.. gateways.Where(_known.ContainsKey).SelectMany(gateway => _known[gateway].Select(address => new IPEndPoint(address, gateway.Port)))]
             : throw new NoClusterException($"no cluster at {Names(gateways)}: {string.Join("; ", problems)}");
     }
 
@@ -49,17 +48,6 @@ internal sealed class NamedGateways(IReadOnlyList<Gateway> gateways, IReadOnlyLi
 
     public Task InitializeGatewayListProvider() => Task.CompletedTask;
 
-    public async Task<IList<Uri>> GetGateways()
-    {
-        try
-        {
-            _known = await ResolveAsync(gateways, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (NoClusterException)
-        {
-            // While no silo is ready a headless Service has no address at all: those of before are as good as any.
-        }
-
-        return [.. _known.Select(static endpoint => endpoint.ToGatewayUri())];
-    }
+    public async Task<IList<Uri>> GetGateways() =>
+        [.. (await ResolveAsync(CancellationToken.None).ConfigureAwait(false)).Select(static endpoint => endpoint.ToGatewayUri())];
 }

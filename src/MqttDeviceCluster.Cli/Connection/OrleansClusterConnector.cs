@@ -19,9 +19,10 @@ internal sealed class OrleansClusterConnector : IClusterConnector
 
     public async Task<IClusterConnection> ConnectAsync(ClusterSettings settings, CancellationToken cancellationToken)
     {
-        var endpoints = await NamedGateways.ResolveAsync(settings.Gateways, cancellationToken).ConfigureAwait(false);
+        NamedGateways names = new(settings.Gateways, RetryGatewaysAfter);
+        var endpoints = await names.ResolveAsync(cancellationToken).ConfigureAwait(false);
         var reachable = await ProbeAsync(settings, endpoints, cancellationToken).ConfigureAwait(false);
-        var host = Build(settings, settings.Stays ? endpoints : reachable);
+        var host = Build(settings, names, reachable);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(ConnectTimeout);
         try
@@ -81,7 +82,7 @@ internal sealed class OrleansClusterConnector : IClusterConnector
         }
     }
 
-    private static IHost Build(ClusterSettings settings, IReadOnlyList<IPEndPoint> endpoints)
+    private static IHost Build(ClusterSettings settings, NamedGateways names, IPEndPoint[] reachable)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Logging.ClearProviders();
@@ -100,12 +101,12 @@ internal sealed class OrleansClusterConnector : IClusterConnector
             });
             if (settings.Stays)
             {
-                client.Services.AddSingleton<IGatewayListProvider>(new NamedGateways(settings.Gateways, endpoints, RetryGatewaysAfter));
+                client.Services.AddSingleton<IGatewayListProvider>(names);
                 client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = RetryGatewaysAfter);
             }
             else
             {
-                client.UseStaticClustering([.. endpoints]);
+                client.UseStaticClustering(reachable);
             }
 
             client.Configure<ConnectionOptions>(options => options.OpenConnectionTimeout = ConnectTimeout);

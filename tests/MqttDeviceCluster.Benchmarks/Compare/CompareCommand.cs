@@ -11,8 +11,8 @@ internal static class CompareCommand
         Option<int> devices = Number("--devices", 1_000, 1, 1_000_000, "How many devices take commands.");
         Option<int> reporters = Number("--reporters", 10_000, 1, 1_000_000, "How many devices send updates on their own.");
         Option<int> inFlight = Number("--inflight", 200, 1, 10_000, "How many commands are in flight, each to another device.");
-        Option<int> seconds = Number("--seconds", 5, 1, 3_600, "How long a turn is measured, in seconds.");
-        Option<int> rounds = Number("--rounds", 2, 1, 100, "How many turns each side has per row.");
+        Option<int> seconds = Number("--seconds", 1, 1, 3_600, "How long a turn is measured, in seconds.");
+        Option<int> rounds = Number("--rounds", 25, 1, 1_000, "How many turns each side has per row.");
         Option<StorageKind> storage = new("--storage") { Description = "Where the service stores devices.", DefaultValueFactory = _ => StorageKind.Sqlite };
         Option<ClientKind> client = new("--client") { Description = "Who calls the service: its own silo, or an Orleans client in another process.", DefaultValueFactory = _ => ClientKind.Silo };
         Option<Uri?> broker = new("--broker")
@@ -52,32 +52,23 @@ internal static class CompareCommand
                 result.AddError($"--client process measures commands alone: name --rows {string.Join(" or ", Comparison.CommandRowNames)}.");
             }
         });
-        command.SetAction(async (parsed, cancellationToken) =>
+        command.SetAction((parsed, cancellationToken) => BenchmarkException.ToExitCodeAsync(async () =>
         {
-            try
+            await new Comparison(new()
             {
-                await new Comparison(new()
-                {
-                    Devices = parsed.GetValue(devices),
-                    Reporters = parsed.GetValue(reporters),
-                    InFlight = parsed.GetValue(inFlight),
-                    Turn = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
-                    Rounds = parsed.GetValue(rounds),
-                    Storage = parsed.GetValue(storage),
-                    Client = parsed.GetValue(client),
-                    Broker = parsed.GetValue(broker),
-                    Rows = parsed.GetValue(rows) ?? [],
-                    SiloSettings = parsed.GetValue(silo) ?? [],
-                    Allocations = parsed.GetValue(allocations),
-                }).RunAsync(Console.Out, cancellationToken);
-                return 0;
-            }
-            catch (BenchmarkException exception)
-            {
-                await Console.Error.WriteLineAsync($"error: {exception.Message}");
-                return 1;
-            }
-        });
+                Devices = parsed.GetValue(devices),
+                Reporters = parsed.GetValue(reporters),
+                InFlight = parsed.GetValue(inFlight),
+                Turn = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                Rounds = parsed.GetValue(rounds),
+                Storage = parsed.GetValue(storage),
+                Client = parsed.GetValue(client),
+                Broker = parsed.GetValue(broker),
+                Rows = parsed.GetValue(rows) ?? [],
+                SiloSettings = parsed.GetValue(silo) ?? [],
+                Allocations = parsed.GetValue(allocations),
+            }).RunAsync(Console.Out, cancellationToken);
+        }));
         return command;
     }
 

@@ -42,40 +42,30 @@ internal static class TracingCommand
         {
             seconds, rounds, devices, inFlight, shares, signals, baseline, updates,
         };
-        command.SetAction(async (parsed, cancellationToken) =>
+        command.SetAction((parsed, cancellationToken) => BenchmarkException.ToExitCodeAsync(async () =>
         {
-            try
+            await using Sides sides = new(await TelemetrySink.StartAsync());
+            string[] arguments = ["side", "--devices", Text(parsed.GetValue(devices)), "--inflight", Text(parsed.GetValue(inFlight))];
+            if (parsed.GetValue(baseline) is { } program)
             {
-                await using Sides sides = new(await TelemetrySink.StartAsync());
-                string[] arguments = ["side", "--devices", Text(parsed.GetValue(devices)), "--inflight", Text(parsed.GetValue(inFlight))];
-                if (parsed.GetValue(baseline) is { } program)
-                {
-                    await sides.AddAsync(Baseline, program, arguments, [], cancellationToken);
-                }
-
-                foreach (var share in parsed.GetValue(shares)!)
-                {
-                    var (file, own) = OwnProgram.With(arguments);
-                    await sides.AddAsync(share, file, own, share == Off ? [] : Variables(share, parsed.GetValue(signals)!, sides.Sink.Url), cancellationToken);
-                }
-
-                Console.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{Environment.ProcessorCount} cores, {parsed.GetValue(rounds)} turns of {parsed.GetValue(seconds)} s for each side, {parsed.GetValue(inFlight)} commands in flight, {parsed.GetValue(devices)} devices"));
-                await sides.MeasureAsync(SideCommand.Commands, parsed.GetValue(rounds), parsed.GetValue(seconds), cancellationToken);
-                if (parsed.GetValue(updates))
-                {
-                    await sides.MeasureAsync(SideCommand.Updates, parsed.GetValue(rounds), parsed.GetValue(seconds), cancellationToken);
-                }
-
-                return 0;
+                await sides.AddAsync(Baseline, program, arguments, [], cancellationToken);
             }
-            catch (BenchmarkException exception)
+
+            foreach (var share in parsed.GetValue(shares)!)
             {
-                await Console.Error.WriteLineAsync($"error: {exception.Message}");
-                return 1;
+                var (file, own) = OwnProgram.With(arguments);
+                await sides.AddAsync(share, file, own, share == Off ? [] : Variables(share, parsed.GetValue(signals)!, sides.Sink.Url), cancellationToken);
             }
-        });
+
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Environment.ProcessorCount} cores, {parsed.GetValue(rounds)} turns of {parsed.GetValue(seconds)} s for each side, {parsed.GetValue(inFlight)} commands in flight, {parsed.GetValue(devices)} devices"));
+            await sides.MeasureAsync(SideCommand.Commands, parsed.GetValue(rounds), parsed.GetValue(seconds), cancellationToken);
+            if (parsed.GetValue(updates))
+            {
+                await sides.MeasureAsync(SideCommand.Updates, parsed.GetValue(rounds), parsed.GetValue(seconds), cancellationToken);
+            }
+        }));
         return command;
     }
 

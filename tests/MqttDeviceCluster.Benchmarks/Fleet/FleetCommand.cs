@@ -21,28 +21,19 @@ internal static class FleetCommand
         {
             devices, stored, warm, inFlight, seconds, rounds, rows,
         };
-        command.SetAction(async (parsed, cancellationToken) =>
+        command.SetAction((parsed, cancellationToken) => BenchmarkException.ToExitCodeAsync(async () =>
         {
-            try
+            await new FleetRows(new()
             {
-                await new FleetRows(new()
-                {
-                    Devices = parsed.GetValue(devices),
-                    Stored = parsed.GetValue(stored),
-                    Warm = parsed.GetValue(warm),
-                    InFlight = parsed.GetValue(inFlight),
-                    Turn = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
-                    Rounds = parsed.GetValue(rounds),
-                    Rows = parsed.GetValue(rows) ?? [],
-                }).RunAsync(Console.Out, cancellationToken);
-                return 0;
-            }
-            catch (BenchmarkException exception)
-            {
-                await Console.Error.WriteLineAsync($"error: {exception.Message}");
-                return 1;
-            }
-        });
+                Devices = parsed.GetValue(devices),
+                Stored = parsed.GetValue(stored),
+                Warm = parsed.GetValue(warm),
+                InFlight = parsed.GetValue(inFlight),
+                Turn = TimeSpan.FromSeconds(parsed.GetValue(seconds)),
+                Rounds = parsed.GetValue(rounds),
+                Rows = parsed.GetValue(rows) ?? [],
+            }).RunAsync(Console.Out, cancellationToken);
+        }));
         return command;
     }
 }

@@ -21,6 +21,7 @@ public sealed class ManifestTests
     [Theory]
     [InlineData("overlays/dev")]
     [InlineData("overlays/prod")]
+    [InlineData("examples/production")]
     public async Task Overlay_Rendered_KeepsTheRules(string overlay) => Assert.Empty(ManifestRules.Check(await Manifests.RenderAsync(overlay)));
 
     [Theory]

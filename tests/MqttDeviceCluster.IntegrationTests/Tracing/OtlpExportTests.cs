@@ -16,17 +16,21 @@ public sealed class OtlpExportTests
 {
     private const string Device = "020000000001";
 
-    [Fact]
-    public async Task Silo_WithAnEndpoint_ExportsTracesMetricsAndLogs()
+    /// <summary>gRPC is what the variables mean when they name no protocol.</summary>
+    [Theory]
+    [InlineData(OtlpExportProtocol.HttpProtobuf, "http/protobuf")]
+    [InlineData(OtlpExportProtocol.Grpc, null)]
+    public async Task Silo_WithAnEndpoint_ExportsTracesMetricsAndLogs(OtlpExportProtocol protocol, string? name)
     {
-        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var receiver = await OtlpReceiver.StartAsync(protocol);
         await using var silo = await SiloProcess.StartAsync(new()
         {
             Arguments = ["--Simulate=3"],
             Environment = new Dictionary<string, string>
             {
                 ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.Endpoint.OriginalString,
-                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                // Empty is the same as not there, by the specification.
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = name ?? "",
                 ["OTEL_RESOURCE_ATTRIBUTES"] = "deployment.environment.name=test",
                 ["OTEL_SERVICE_NAME"] = "devices-under-test",
                 ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
@@ -152,7 +156,8 @@ public sealed class OtlpExportTests
         builder.UseOrleansClient(client => client.UseLocalhostClustering(silo.GatewayPort).AddActivityPropagation());
         builder.Services.AddDeviceCluster();
         builder.Services.AddOpenTelemetry().WithTracing(tracing => tracing.AddDeviceClusterInstrumentation().AddOtlpExporter(options =>
-            (options.Protocol, options.Endpoint) = (OtlpExportProtocol.HttpProtobuf, new Uri(receiver.Endpoint, "/v1/traces"))));
+            (options.Protocol, options.Endpoint) =
+                (receiver.Protocol, receiver.Protocol == OtlpExportProtocol.Grpc ? receiver.Endpoint : new Uri(receiver.Endpoint, "/v1/traces"))));
         var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         return host;

@@ -1,15 +1,19 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using System.IO.Compression;
+using System.Net;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using OpenTelemetry.Exporter;
 
 namespace MqttDeviceCluster.IntegrationTests.Tracing;
 
-/// <summary>What a collector does: takes OTLP over HTTP with protobuf, and keeps what came.</summary>
+/// <summary>What a collector does: takes OTLP with protobuf, over HTTP or gRPC, and keeps what came.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
@@ -18,19 +22,27 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     private readonly Lock _lock = new();
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private OtlpReceiver(int port)
+    private OtlpReceiver(int port, OtlpExportProtocol protocol)
     {
         Endpoint = new Uri($"http://127.0.0.1:{port}");
+        Protocol = protocol;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls(Endpoint.OriginalString);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+            IPAddress.Loopback, port, listen => listen.Protocols = protocol == OtlpExportProtocol.Grpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         _app = builder.Build();
-        _app.MapPost("/v1/traces", context => TakeAsync(context, ReadSpans));
-        _app.MapPost("/v1/metrics", context => TakeAsync(context, ReadMetrics));
-        _app.MapPost("/v1/logs", context => TakeAsync(context, ReadLogs));
+        Map("traces", "trace.v1.TraceService", ReadSpans);
+        Map("metrics", "metrics.v1.MetricsService", ReadMetrics);
+        Map("logs", "logs.v1.LogsService", ReadLogs);
+
+        void Map(string signal, string service, Action<ProtoMessage> read) => _app.MapPost(
+            protocol == OtlpExportProtocol.Grpc ? $"/opentelemetry.proto.collector.{service}/Export" : $"/v1/{signal}",
+            context => protocol == OtlpExportProtocol.Grpc ? TakeCallAsync(context, read) : TakeAsync(context, read));
     }
 
     public Uri Endpoint { get; }
+
+    public OtlpExportProtocol Protocol { get; }
 
     public ImmutableList<OtlpSpan> Spans { get; private set; } = [];
 
@@ -38,9 +50,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     public ImmutableList<OtlpLog> Logs { get; private set; } = [];
 
-    public static async Task<OtlpReceiver> StartAsync()
+    public static async Task<OtlpReceiver> StartAsync(OtlpExportProtocol protocol = OtlpExportProtocol.HttpProtobuf)
     {
-        OtlpReceiver receiver = new(FreePorts.Next());
+        OtlpReceiver receiver = new(FreePorts.Next(), protocol);
         await receiver._app.StartAsync(TestContext.Current.CancellationToken);
         return receiver;
     }
@@ -80,7 +92,26 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         Assert.Equal("application/x-protobuf", context.Request.ContentType);
         var body = context.Request.Headers.ContentEncoding == "gzip" ? new GZipStream(context.Request.Body, CompressionMode.Decompress) : context.Request.Body;
-        var message = ProtoMessage.Parse(await ByteString.FromStreamAsync(body, context.RequestAborted));
+        Take(await ByteString.FromStreamAsync(body, context.RequestAborted), read);
+        context.Response.ContentType = "application/x-protobuf";
+    }
+
+    // A unary call: one frame each way, a flag for compression and the length before the message, and the status behind it.
+    private async Task TakeCallAsync(HttpContext context, Action<ProtoMessage> read)
+    {
+        Assert.Equal("application/grpc", context.Request.ContentType);
+        var frame = await ByteString.FromStreamAsync(context.Request.Body, context.RequestAborted);
+        Assert.Equal(0, frame[0]);
+        Assert.Equal(frame.Length - 5, BinaryPrimitives.ReadInt32BigEndian(frame.Span[1..]));
+        Take(ByteString.CopyFrom(frame.Span[5..]), read);
+        context.Response.ContentType = "application/grpc";
+        await context.Response.BodyWriter.WriteAsync(new byte[5], context.RequestAborted);
+        context.Response.AppendTrailer("grpc-status", "0");
+    }
+
+    private void Take(ByteString bytes, Action<ProtoMessage> read)
+    {
+        var message = ProtoMessage.Parse(bytes);
         TaskCompletionSource changed;
         lock (_lock)
         {
@@ -89,7 +120,6 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         }
 
         changed.SetResult();
-        context.Response.ContentType = "application/x-protobuf";
     }
 
     private void ReadSpans(ProtoMessage request)
