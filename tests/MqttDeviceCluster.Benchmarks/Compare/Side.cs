@@ -25,7 +25,7 @@ internal sealed class Side : IAsyncDisposable
     {
         var broker = await Mosquitto.StartAsync(cancellationToken);
         var process = await DeviceProcess.StartAsync(broker.Url, cancellationToken);
-        return new(broker, process, await Service.StartAsync(broker.Url, [], devices, cancellationToken), cancellationToken);
+        return new(broker, process, await Service.StartAsync(broker.Url, ["Dashboard:Enabled=false"], devices, cancellationToken), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

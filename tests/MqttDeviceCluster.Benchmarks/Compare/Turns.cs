@@ -60,22 +60,30 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         }
     }
 
-    /// <summary>Lets each of so many devices send one update, all at once, and returns how long it took until all were acknowledged.</summary>
+    /// <summary>Lets each of so many devices send one update, all at once or at a steady pace, and returns how long it took until all were acknowledged.</summary>
     /// <param name="contender">Who receives them.</param>
     /// <param name="deviceCount">How many devices.</param>
     /// <param name="pins">How many pins each names.</param>
     /// <param name="others">Counts the updates that the contender acknowledges meanwhile and that are not among these.</param>
     /// <param name="slack">How many of the others are on their way when the counts are read.</param>
-    public async Task<TimeSpan> IntroduceAsync(IContender contender, int deviceCount, int pins = 1, Func<long>? others = null, int slack = 0)
+    /// <param name="from">The number of the first device.</param>
+    /// <param name="perSecond">How many devices send in a second; all at once without it.</param>
+    public async Task<TimeSpan> IntroduceAsync(
+        IContender contender, int deviceCount, int pins = 1, Func<long>? others = null, int slack = 0, int from = 0, int? perSecond = null)
     {
-        await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken, pins);
+        await devices.PrepareUpdatesAsync(contender.Root, deviceCount, cancellationToken, pins, from);
         using var counting = contender.CountUpdates();
         var first = contender.UpdatesDone - (others?.Invoke() ?? 0);
         var start = Stopwatch.GetTimestamp();
-        devices.Allow(deviceCount);
+        devices.Allow(perSecond is null ? deviceCount : 0);
         var progressed = start;
         for (long done = 0, last = 0; (done = contender.UpdatesDone - first - (others?.Invoke() ?? 0)) < deviceCount - slack; await Task.Delay(1, cancellationToken))
         {
+            if (perSecond is { } pace)
+            {
+                devices.Allow(Math.Min(deviceCount, (long)(Stopwatch.GetElapsedTime(start).TotalSeconds * pace)));
+            }
+
             (last, progressed) = done > last ? (done, Stopwatch.GetTimestamp()) : (last, progressed);
             if (Stopwatch.GetElapsedTime(progressed) > Stall)
             {
@@ -87,7 +95,7 @@ internal sealed class Turns(DeviceProcess devices, Mosquitto? broker, Cancellati
         await devices.CountSentAsync(cancellationToken);
         if (contender.Stores)
         {
-            for (var device = 0; device < deviceCount; device++)
+            for (var device = from; device < from + deviceCount; device++)
             {
                 _said[device] = true;
             }

@@ -26,7 +26,7 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
     private long _limit;
 
     /// <summary>
-    /// Runs until the input ends. Lines: <c>flood ROOT DEVICES PINS</c> prepares updates, <c>limit N</c> lets N of them in all be sent, <c>sent</c> asks for the number
+    /// Runs until the input ends. Lines: <c>flood ROOT DEVICES PINS FIRST</c> prepares updates of devices from number FIRST on, <c>limit N</c> lets N of them in all be sent, <c>sent</c> asks for the number
     /// sent and begins anew.
     /// </summary>
     public static async Task<int> RunAsync(string broker, TextReader input, TextWriter output, CancellationToken cancellationToken)
@@ -48,7 +48,7 @@ internal sealed class DeviceHost : IMqttLinkReceiver, IMqttPublishSource
             switch (words[0])
             {
                 case "flood":
-                    host._topics = [.. Enumerable.Range(0, Number(words[2])).Select(number => Wire.Update(words[1], number))];
+                    host._topics = [.. Enumerable.Range(Number(words[4]), Number(words[2])).Select(number => Wire.Update(words[1], number))];
                     host._sent = host._limit = 0;
                     (host._low, host._high) = (Wire.Pins(Number(words[3]), 0), Wire.Pins(Number(words[3]), 1));
                     await LineProcess.AnswerAsync(output, "prepared");

@@ -19,10 +19,10 @@ internal sealed class DeviceProcess : IAsyncDisposable
         return new(await LineProcess.StartAsync("The simulated devices", self, arguments, [], cancellationToken));
     }
 
-    /// <summary>Prepares updates of <paramref name="devices"/> devices under a root, each with so many pins. None is sent before <see cref="Allow"/>.</summary>
-    public async Task PrepareUpdatesAsync(string root, int devices, CancellationToken cancellationToken, int pins = 1)
+    /// <summary>Prepares updates of <paramref name="devices"/> devices under a root, from number <paramref name="first"/> on, each with so many pins. None is sent before <see cref="Allow"/>.</summary>
+    public async Task PrepareUpdatesAsync(string root, int devices, CancellationToken cancellationToken, int pins = 1, int first = 0)
     {
-        _process.Say($"flood {root} {devices} {pins}");
+        _process.Say(string.Create(CultureInfo.InvariantCulture, $"flood {root} {devices} {pins} {first}"));
         await _process.ExpectAsync("prepared", cancellationToken);
     }
 
