@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using MqttDeviceCluster.Cli.Connection;
-using MqttDeviceCluster.Cli.Parsing;
 
 namespace MqttDeviceCluster.Tests.Cli;
 
