@@ -29,7 +29,14 @@ internal sealed class NamedGateways(IReadOnlyList<Gateway> gateways, TimeSpan re
         {
             try
             {
-                _known[gateway] = await _resolve(gateway.Host, cancellationToken).ConfigureAwait(false);
+                if (await _resolve(gateway.Host, cancellationToken).ConfigureAwait(false) is { Length: > 0 } addresses)
+                {
+                    _known[gateway] = addresses;
+                }
+                else
+                {
+                    problems.Add($"{gateway.Host}: it has no address");
+                }
             }
             catch (SocketException exception)
             {

@@ -38,13 +38,7 @@ internal static class CompareCommand
         {
             devices, reporters, inFlight, seconds, rounds, storage, client, broker, rows, silo, allocations,
         };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(inFlight) > result.GetValue(devices))
-            {
-                result.AddError("--inflight must not be more than --devices: a device runs one command at a time.");
-            }
-        });
+        command.Validators.Add(EachToAnother(devices, inFlight));
         command.Validators.Add(result =>
         {
             if (result.GetValue(client) == ClientKind.Process && result.GetValue(rows) is var chosen && (chosen is not { Length: > 0 } || chosen.Except(Comparison.CommandRowNames).Any()))
@@ -71,6 +65,17 @@ internal static class CompareCommand
         }));
         return command;
     }
+
+    internal static Action<System.CommandLine.Parsing.CommandResult> EachToAnother(Option<int> devices, Option<int> inFlight) => result =>
+    {
+        if (Of(inFlight) > Of(devices))
+        {
+            result.AddError("--inflight must not be more than --devices: a device runs one command at a time.");
+        }
+
+        // A validator does not see the default of an option that was not given.
+        int Of(Option<int> option) => result.GetResult(option)?.GetValueOrDefault<int>() ?? (int)option.GetDefaultValue()!;
+    };
 
     internal static Option<int> Number(string name, int value, int least, int most, string description)
     {

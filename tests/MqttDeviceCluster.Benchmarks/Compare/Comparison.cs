@@ -15,7 +15,7 @@ internal sealed class Comparison(CompareOptions options)
     // So few devices that each has many updates waiting.
     private const int BurstDevices = 100;
     private const int AllocationLines = 45;
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(10);
 
     // A service runs for days. In its first half minute under full load it is still compiled again, with what was learned about its hot paths: 3,000 commands/s became 7,000.
     internal static readonly TimeSpan Compile = TimeSpan.FromSeconds(40);

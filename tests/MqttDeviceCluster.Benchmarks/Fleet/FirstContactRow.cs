@@ -18,12 +18,12 @@ internal static class FirstContactRow
         var (others, compiled) = (options.Devices, options.Devices / 2);
         var firstWarm = compiled + (2 * others);
         await using var side = await Side.StartAsync(firstWarm + Warm, cancellationToken);
-        await ProbeAsync(side, firstWarm, side.Turns.IntroduceAsync(side.Service, compiled), null);
+        await IntroduceAsync(0, null, compiled);
         List<double> quiet = [];
         await ProbeAsync(side, firstWarm, Task.Delay(Quiet, cancellationToken), quiet);
 
-        var atOnce = await IntroduceAsync(compiled, null);
-        var paced = await IntroduceAsync(compiled + others, Pace);
+        var atOnce = await IntroduceAsync(compiled, null, others);
+        var paced = await IntroduceAsync(compiled + others, Pace, others);
         var quietP99 = Percentile(quiet, 0.99);
         return new($"first message of {others:#,0} unknown devices, beside {Warm} warm ones", new Dictionary<string, double>
         {
@@ -43,11 +43,11 @@ internal static class FirstContactRow
             ["paced: timed out"] = paced.TimedOut,
         });
 
-        async Task<(TimeSpan Elapsed, List<double> Times, int TimedOut)> IntroduceAsync(int from, int? perSecond)
+        async Task<(TimeSpan Elapsed, List<double> Times, int TimedOut)> IntroduceAsync(int from, int? perSecond, int count)
         {
             var probes = 0L;
             List<double> times = [];
-            var introducing = side.Turns.IntroduceAsync(side.Service, others, others: () => Volatile.Read(ref probes), slack: Callers, from: from, perSecond: perSecond);
+            var introducing = side.Turns.IntroduceAsync(side.Service, count, others: () => Volatile.Read(ref probes), slack: Callers, from: from, perSecond: perSecond);
             var timedOut = await ProbeAsync(side, firstWarm, introducing, times, () => Interlocked.Increment(ref probes));
             return (await introducing, times, timedOut);
         }

@@ -22,12 +22,17 @@ internal sealed class LineProcess : IAsyncDisposable
     /// <param name="name">What to call it.</param>
     /// <param name="file">The program.</param>
     /// <param name="arguments">Its command line.</param>
-    /// <param name="variables">What its environment has besides that of this process.</param>
+    /// <param name="variables">What its environment has besides that of this process, whose settings for telemetry it does not get.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<LineProcess> StartAsync(
         string name, string file, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>> variables, CancellationToken cancellationToken)
     {
         ProcessStartInfo start = new(file, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var setting in start.Environment.Keys.Where(static key => key.StartsWith("OTEL_", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(setting);
+        }
+
         foreach (var (key, value) in variables)
         {
             start.Environment[key] = value;
