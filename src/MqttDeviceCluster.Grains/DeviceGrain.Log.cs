@@ -30,10 +30,12 @@ internal sealed partial class DeviceGrain
     [LoggerMessage(LogLevel.Debug, "The state of device '{DeviceId}' could not be stored; its update is not acknowledged and will come again.")]
     private partial void LogStoreFailed(Exception exception, string deviceId);
 
-    [LoggerMessage(LogLevel.Warning, "The time device '{DeviceId}' was last seen could not be stored at deactivation.")]
+    // With a store that fails while a silo stops it would be one line for each of its devices.
+    [LoggerMessage(LogLevel.Debug, "The time device '{DeviceId}' was last seen could not be stored at deactivation.")]
     private partial void LogLastSeenLost(Exception exception, string deviceId);
 
-    [LoggerMessage(LogLevel.Warning, "A message of device '{DeviceId}' could not be delivered.")]
+    // What it comes to is said where a message is given up.
+    [LoggerMessage(LogLevel.Debug, "A message of device '{DeviceId}' could not be delivered.")]
     private partial void LogDeliveryFailed(Exception exception, string deviceId);
 
     [LoggerMessage(LogLevel.Debug, "The last will of boot {Boot} of device '{DeviceId}' was ignored: the device runs boot {Running}.")]

@@ -93,13 +93,20 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
 
     public Task<ImmutableArray<PinUpdate>> WaitForAsync(
         ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken) =>
-        CallSpan.FollowAsync(
-            CallSpan.WaitFor, () => _metrics.MeasureAsync("wait", static _ => "matched", () => WaitAsync(filters, options ?? new(), cancellationToken)));
+        CallSpan.FollowAsync(CallSpan.WaitFor, () => CommandSpan.FollowAsync(
+            "wait",
+            _deviceId,
+            static (span, _) => span.SetTag(DeviceInstruments.OutcomeTag, DeviceMetrics.Matched),
+            _metrics.MeasureAsync("wait", static _ => DeviceMetrics.Matched, () => WaitAsync(filters, options ?? new(), cancellationToken))));
 
     public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken)
     {
         DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
-        return CallSpan.FollowAsync(CallSpan.GetSnapshot, () => Task.FromResult(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow())));
+        return CallSpan.FollowAsync(CallSpan.GetSnapshot, () =>
+        {
+            CommandSpan.Current?.SetTag(DeviceSpans.DeviceTag, _deviceId);
+            return Task.FromResult(_state.State.ToSnapshot(_deviceId, _time.GetUtcNow()));
+        });
     }
 
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
@@ -172,7 +179,7 @@ internal sealed partial class DeviceGrain : Grain, IDeviceGrain, IDeviceUpkeepGr
     }
 
     private Task<CommandResult> RunAsync(string kind, Func<CommandRequest> toRequest, CancellationToken cancellationToken) =>
-        CallSpan.FollowAsync(CallSpan.NameOf(kind), () => CommandSpan.FollowAsync(kind, _deviceId, _metrics.MeasureAsync(
+        CallSpan.FollowAsync(CallSpan.NameOf(kind), () => CommandSpan.FollowAsync(kind, _deviceId, static (span, result) => CommandSpan.Confirm(span, result.Evidence), _metrics.MeasureAsync(
             kind,
             static result => DeviceMetrics.OutcomeOf(result.Evidence),
             async () =>

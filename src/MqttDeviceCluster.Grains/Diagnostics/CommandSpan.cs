@@ -8,8 +8,9 @@ internal static class CommandSpan
     /// <summary>Gets the span of the present call, if it is recorded.</summary>
     public static Activity? Current => Activity.Current is { IsAllDataRequested: true } span ? span : null;
 
-    public static Task<CommandResult> FollowAsync(string kind, string deviceId, Task<CommandResult> call) =>
-        Current is { } span ? TellAsync(span, kind, deviceId, call) : call;
+    /// <summary>Follows a command, or a wait: <paramref name="succeed"/> says on the span what it came to.</summary>
+    public static Task<T> FollowAsync<T>(string kind, string deviceId, Action<Activity, T> succeed, Task<T> call) =>
+        Current is { } span ? TellAsync(span, kind, deviceId, succeed, call) : call;
 
     /// <summary>Says what command it is.</summary>
     public static void Name(Activity span, Guid commandId) => span.SetTag(DeviceSpans.CommandTag, commandId.ToString());
@@ -22,14 +23,14 @@ internal static class CommandSpan
         span.SetTag(DeviceSpans.EvidenceTag, word);
     }
 
-    private static async Task<CommandResult> TellAsync(Activity span, string kind, string deviceId, Task<CommandResult> call)
+    private static async Task<T> TellAsync<T>(Activity span, string kind, string deviceId, Action<Activity, T> succeed, Task<T> call)
     {
         span.SetTag(DeviceInstruments.KindTag, kind);
         span.SetTag(DeviceSpans.DeviceTag, deviceId);
         try
         {
             var result = await call;
-            Confirm(span, result.Evidence);
+            succeed(span, result);
             return result;
         }
         catch (Exception exception)

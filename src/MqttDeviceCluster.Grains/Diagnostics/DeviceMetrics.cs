@@ -5,6 +5,9 @@ namespace MqttDeviceCluster;
 /// <summary>The instruments of the device grains.</summary>
 internal sealed class DeviceMetrics
 {
+    /// <summary>The outcome of a wait that was not in vain.</summary>
+    public const string Matched = "matched";
+
     private readonly Counter<long> _commands;
     private readonly UpDownCounter<long> _activeCommands;
     private readonly Histogram<double> _commandDuration;

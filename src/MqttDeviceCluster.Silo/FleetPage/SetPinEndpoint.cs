@@ -42,6 +42,11 @@ internal sealed partial class SetPinEndpoint(IDeviceCluster cluster, ILogger<Set
         {
             request = null;
         }
+        catch (BadHttpRequestException e)
+        {
+            // Too large, or cut off. Left to Kestrel it is an error with a stack trace in the log, of anyone's making.
+            return Problem(e.StatusCode, e.Message, Nothing);
+        }
 
         PinState? state = request?.State switch
         {

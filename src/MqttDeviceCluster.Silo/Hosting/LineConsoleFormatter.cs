@@ -28,21 +28,39 @@ internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) 
         textWriter.Write(logEntry.Category.AsSpan()[(logEntry.Category.LastIndexOf('.') + 1)..]);
         textWriter.Write(": ");
         // A device's text may be part of a message: it gets no line of its own.
-        textWriter.Write(message.ReplaceLineEndings(" "));
+        WriteVisible(textWriter, message.ReplaceLineEndings(" "));
         if (logEntry.Exception is { } exception)
         {
             if (start.TracesAlways || (start.IsOver && logEntry.LogLevel >= LogLevel.Error))
             {
                 textWriter.WriteLine();
-                textWriter.Write(exception);
+                WriteVisible(textWriter, exception.ToString());
             }
             else
             {
-                textWriter.Write($" [{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}]");
+                WriteVisible(textWriter, $" [{exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}]");
             }
         }
 
         textWriter.WriteLine();
+    }
+
+    /// <summary>Writes what would steer the terminal of whoever reads it as an escape: control characters, and those that only change how others are shown.</summary>
+    private static void WriteVisible(TextWriter textWriter, string text)
+    {
+        var written = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            var c = text[i];
+            if (char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format && c is not ('\r' or '\n' or '\t'))
+            {
+                textWriter.Write(text.AsSpan(written, i - written));
+                textWriter.Write(string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}"));
+                written = i + 1;
+            }
+        }
+
+        textWriter.Write(text.AsSpan(written));
     }
 }
 

@@ -2,6 +2,7 @@ using System.Reflection;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streams;
 
@@ -69,7 +70,14 @@ internal static class SiloHost
             SiloComposition.AddSilo(builder, settings);
             await using var app = builder.Build();
             SiloComposition.MapEndpoints(app, settings);
-            return await RunAsync(app, settings);
+            try
+            {
+                return await RunAsync(app, settings);
+            }
+            finally
+            {
+                await TelemetryShutdown.RunAsync(app.Services);
+            }
         }
         catch (SiloStartException e)
         {

@@ -27,6 +27,11 @@ internal sealed partial class SiloLog(ILogger logger)
             LogStore(settings.StorePath);
         }
 
+        foreach (var (signals, url) in settings.Telemetry.Destinations)
+        {
+            LogTelemetry(signals, url);
+        }
+
         foreach (var url in urls)
         {
             LogHttp(url, settings.FleetPage is null ? "" : ", fleet page at /", settings.Dashboard ? ", dashboard at /dashboard/" : "");
@@ -49,6 +54,9 @@ internal sealed partial class SiloLog(ILogger logger)
 
     [LoggerMessage(LogLevel.Information, "Store: {Path}")]
     private partial void LogStore(string path);
+
+    [LoggerMessage(LogLevel.Information, "Telemetry: {Signals} to {Url}")]
+    private partial void LogTelemetry(string signals, string url);
 
     [LoggerMessage(LogLevel.Information, "HTTP: {Url}, health at /health/ready{FleetPage}{Dashboard}")]
     private partial void LogHttp(string url, string fleetPage, string dashboard);

@@ -1,24 +1,26 @@
 namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 
 /// <summary>
-/// Lets one log message through per key and minute, and a thousand in all, and counts the others. Thread-safe, and bounded whatever keys a stranger invents: a log that
-/// cannot keep up with him would hold up everyone's messages.
+/// Lets one log message through per key and minute, and ten in all, and counts the others: what goes wrong with a whole fleet is told by ten of it. Thread-safe, and bounded whatever
+/// keys a stranger invents.
 /// </summary>
 internal sealed class LogThrottle(TimeProvider timeProvider)
 {
     private const int MaxKeys = 10_000;
     private const int MaxKeyLength = 128;
-    private const int MaxPerInterval = 1_000;
+    private const int MaxPerInterval = 10;
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Entry> _entries = [];
     private long _intervalSince;
     private int _entered;
+    private long _othersHeldBack;
 
-    /// <summary>Returns whether to log now, and how many were held back since the last time.</summary>
-    public bool TryEnter(string key, out long heldBack)
+    /// <summary>Returns whether to log now, how many of the key were held back since its last time, and how many of keys that had no turn at all.</summary>
+    public bool TryEnter(string key, out long heldBack, out long othersHeldBack)
     {
+        (heldBack, othersHeldBack) = (0, 0);
         var now = timeProvider.GetTimestamp();
         key = key.Length <= MaxKeyLength ? key : key[..MaxKeyLength];
         lock (_lock)
@@ -26,7 +28,6 @@ internal sealed class LogThrottle(TimeProvider timeProvider)
             if (_entries.TryGetValue(key, out var entry) && timeProvider.GetElapsedTime(entry.Since, now) < Interval)
             {
                 _entries[key] = entry with { HeldBack = entry.HeldBack + 1 };
-                heldBack = 0;
                 return false;
             }
 
@@ -37,7 +38,7 @@ internal sealed class LogThrottle(TimeProvider timeProvider)
 
             if (_entered == MaxPerInterval)
             {
-                heldBack = 0;
+                _othersHeldBack++;
                 return false;
             }
 
@@ -48,7 +49,7 @@ internal sealed class LogThrottle(TimeProvider timeProvider)
             }
 
             _entries[key] = new(now, 0);
-            heldBack = entry.HeldBack;
+            (heldBack, othersHeldBack, _othersHeldBack) = (entry.HeldBack, _othersHeldBack, 0);
             return true;
         }
     }

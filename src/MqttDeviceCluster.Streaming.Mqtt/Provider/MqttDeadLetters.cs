@@ -4,7 +4,7 @@ using MqttDeviceCluster.Streaming.Mqtt.Session;
 namespace MqttDeviceCluster.Streaming.Mqtt.Provider;
 
 /// <summary>
-/// The end of messages that cannot be read or delivered: counted, logged once per stream and minute, published to the dead-letter topic if there is one, and
+/// The end of messages that cannot be read or delivered: counted, logged now and then, published to the dead-letter topic if there is one, and
 /// acknowledged so that they do not come back.
 /// </summary>
 internal sealed partial class MqttDeadLetters(
@@ -17,7 +17,10 @@ internal sealed partial class MqttDeadLetters(
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxPatience = TimeSpan.FromSeconds(5);
 
-    private readonly LogThrottle _throttle = new(timeProvider);
+    // One for each: what is given up must not go unsaid because something was refused.
+    private readonly LogThrottle _refusals = new(timeProvider);
+    private readonly LogThrottle _failures = new(timeProvider);
+    private readonly LogThrottle _losses = new(timeProvider);
 
     // More than can be unacknowledged: while a dead letter is waited for, its message holds a place there, and that is what slows the broker.
     private readonly int _maxUnderWay = 2 * Math.Max(4096, options.ReceiveMaximum);
@@ -31,18 +34,18 @@ internal sealed partial class MqttDeadLetters(
         metrics.MessageRefused(reason, parts);
 
         // The key is the stream's where there is one: a topic that matches no route is anyone's invention.
-        if (_throttle.TryEnter(message.Key, out var heldBack))
+        if (_refusals.TryEnter(message.Key, out var heldBack, out var others))
         {
-            LogRefused(Shorten(message.Topic), message.Payload.Length, reason, Shorten(detail), heldBack);
+            LogRefused(Shorten(message.Topic), message.Payload.Length, reason, Shorten(detail), heldBack, others);
         }
     }
 
     public void ReportFailure(MqttIncomingMessage message, string reason)
     {
         metrics.MessageDeadLettered(reason);
-        if (_throttle.TryEnter(message.Key, out var heldBack))
+        if (_failures.TryEnter(message.Key, out var heldBack, out var others))
         {
-            LogGivenUp(Shorten(message.Topic), reason, heldBack);
+            LogGivenUp(Shorten(message.Topic), reason, heldBack, others);
         }
     }
 
@@ -133,7 +136,7 @@ internal sealed partial class MqttDeadLetters(
     private void Lose(string topic, string reason)
     {
         metrics.DeadLetterLost();
-        if (_throttle.TryEnter(topic, out var heldBack))
+        if (_losses.TryEnter(topic, out var heldBack, out _))
         {
             LogDeadLetterLost(topic, reason, heldBack);
         }
@@ -141,11 +144,11 @@ internal sealed partial class MqttDeadLetters(
 
     private static string Shorten(string text) => text.Length <= 200 ? text : string.Concat(text.AsSpan(0, 200), "…");
 
-    [LoggerMessage(LogLevel.Warning, "Refused a message of {Bytes} bytes on '{Topic}': {Reason}, {Detail} ({HeldBack} more of this stream since the last report).")]
-    private partial void LogRefused(string topic, int bytes, string reason, string detail, long heldBack);
+    [LoggerMessage(LogLevel.Warning, "Refused a message of {Bytes} bytes on '{Topic}': {Reason}, {Detail} ({HeldBack} more of this stream since its last report, {Others} of streams that had none).")]
+    private partial void LogRefused(string topic, int bytes, string reason, string detail, long heldBack, long others);
 
-    [LoggerMessage(LogLevel.Error, "Gave up a message on '{Topic}': {Reason} ({HeldBack} more of this stream since the last report). It is acknowledged and will not come back.")]
-    private partial void LogGivenUp(string topic, string reason, long heldBack);
+    [LoggerMessage(LogLevel.Error, "Gave up a message on '{Topic}': {Reason} ({HeldBack} more of this stream since its last report, {Others} of streams that had none). It is acknowledged and will not come back.")]
+    private partial void LogGivenUp(string topic, string reason, long heldBack, long others);
 
     [LoggerMessage(LogLevel.Error, "A dead letter could not be published to '{Topic}' and is lost: {Reason} ({HeldBack} more since the last report).")]
     private partial void LogDeadLetterLost(string topic, string reason, long heldBack);

@@ -34,10 +34,68 @@ public sealed class TelemetrySettingsTests
     [InlineData("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=/v1/logs", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT must be a URL such as http://collector.example:4317 or :4318.")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf but is 'http/json'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_METRIC_EXPORT_INTERVAL=0", "OTEL_METRIC_EXPORT_INTERVAL must be a whole number, 1 or more, but is '0'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT must be a whole number, 1 or more, but is '10s'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=-1", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT must be a whole number, 1 or more, but is '-1'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_BSP_SCHEDULE_DELAY=99999999999", "OTEL_BSP_SCHEDULE_DELAY must be a whole number, 1 or more, but is '99999999999'.")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=4096", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE (4096) must not be above OTEL_BLRP_MAX_QUEUE_SIZE (2048).")]
     [InlineData("Telemetry:UpdateSamplingRatio=2", "Telemetry:UpdateSamplingRatio must be 0 to 1 but is '2'.")]
     [InlineData("Telemetry:UpdateSamplingRatio=NaN", "Telemetry:UpdateSamplingRatio must be 0 to 1 but is 'NaN'.")]
     public void Read_BadValue_IsSaidOnce(string variables, string expected) =>
         Assert.Equal(expected, Assert.Throws<SiloStartException>(() => Read(variables)).Message);
+
+    [Theory]
+    [InlineData("always_of", null, "OTEL_TRACES_SAMPLER must be one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio but is 'always_of'.")]
+    [InlineData("parentbased_traceidratio", "1%", "OTEL_TRACES_SAMPLER_ARG must be 0 to 1 but is '1%'.")]
+    [InlineData("traceidratio", "1.5", "OTEL_TRACES_SAMPLER_ARG must be 0 to 1 but is '1.5'.")]
+    [InlineData("TraceIdRatio", "0.5", null)]
+    [InlineData("always_on", "what only a ratio reads", null)]
+    [InlineData("", "", null)]
+    public void Read_Sampler_IsKnownOrRefused(string sampler, string? ratio, string? problem)
+    {
+        Dictionary<string, string?> variables = new() { ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://c", ["OTEL_TRACES_SAMPLER"] = sampler, ["OTEL_TRACES_SAMPLER_ARG"] = ratio };
+        Assert.Equal(problem, Record.Exception(() => Read(variables))?.Message);
+
+        // Where nothing is traced it is not asked.
+        variables.Remove("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+        Assert.False(Read(variables).Traces);
+    }
+
+    [Theory]
+    [InlineData("a=b", true)]
+    [InlineData(" authorization = Bearer x , X-Tenant=a=b ,", true)]
+    [InlineData("authorization=Basic%20eA==", true)]
+    [InlineData("authorization=Bearer x\n", true)]
+    [InlineData("a=", true)]
+    [InlineData("foo", false)]
+    [InlineData("=b", false)]
+    [InlineData("my key=b", false)]
+    [InlineData("a=b,,c=d", false)]
+    [InlineData("a=b%2Cc", false)]
+    [InlineData("a=b%0Ac: d", false)]
+    [InlineData("a=b\nc=d", false)]
+    [InlineData("a=bé", false)]
+    [InlineData("content-type=x", false)]
+    public void Read_Headers_AreSuchAsCanBeSentOrRefusedWithoutBeingShown(string headers, bool valid)
+    {
+        var exception = Record.Exception(() => Read(new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://c", ["OTEL_EXPORTER_OTLP_HEADERS"] = headers }));
+
+        Assert.Equal(valid, exception is null);
+        if (exception is not null)
+        {
+            Assert.StartsWith("OTEL_EXPORTER_OTLP_HEADERS must be names and values of HTTP headers such as name=value,name=value, ", exception.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(headers, exception.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Destinations_AreWhatGoesWhereWithoutAPassword()
+    {
+        var settings = Read("OTEL_EXPORTER_OTLP_ENDPOINT=http://me:secret@c:4317 OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://d/v1/logs?key=secret");
+
+        Assert.Equal([("traces, metrics", "http://c:4317/"), ("logs", "https://d/v1/logs")], settings.Destinations);
+    }
 
     [Fact]
     public void Configure_VariablesOfOneSignal_WinOverThoseOfAll()
@@ -64,7 +122,7 @@ public sealed class TelemetrySettingsTests
     [InlineData("OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
     [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0.0", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
     [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.RecordAndSample)]
-    [InlineData("OTEL_TRACES_SAMPLER=nonsense", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.RecordAndSample)]
+    [InlineData("OTEL_TRACES_SAMPLER=Always_Off", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
     [InlineData("", "activate grain", ActivityKind.Internal, SamplingDecision.Drop)]
     [InlineData("", "write storage", ActivityKind.Client, SamplingDecision.Drop)]
     [InlineData("", "IFleetObserver/OnEventsAsync", ActivityKind.Client, SamplingDecision.Drop)]
@@ -82,10 +140,12 @@ public sealed class TelemetrySettingsTests
         Assert.Equal(expected, Read("").CreateSampler().ShouldSample(new(parent, parent.TraceId, "write storage", ActivityKind.Client)).Decision);
     }
 
-    private static TelemetrySettings Read(string variables)
+    private static TelemetrySettings Read(string variables) => Read(
+        variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static variable => variable.Split('=', 2)).ToDictionary(static pair => pair[0], static pair => (string?)pair[1]));
+
+    private static TelemetrySettings Read(Dictionary<string, string?> variables)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(
-            variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(variable => variable.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], (string?)pair[1]))).Build();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(variables).Build();
         SettingReader read = new(configuration);
         var settings = TelemetrySettings.Read(read, configuration);
         read.ThrowIfProblems();

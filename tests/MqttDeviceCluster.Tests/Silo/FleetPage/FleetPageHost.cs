@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using MqttDeviceCluster.Silo.FleetPage;
 using MqttDeviceCluster.Tests.Silo.Hosting;
 
@@ -26,6 +27,8 @@ internal sealed class FleetPageHost : IAsyncDisposable
 
     public FakeFleet Fleet { get; }
 
+    public FakeLogCollector Log => _app.Services.GetFakeLogCollector();
+
     public HttpClient Http { get; }
 
     public static async Task<FleetPageHost> StartAsync(string? token = null, FakeFleet? fleet = null)
@@ -33,7 +36,7 @@ internal sealed class FleetPageHost : IAsyncDisposable
         fleet ??= new FakeFleet();
         var settings = token is null ? SiloSettingsTests.From() : SiloSettingsTests.From(("FleetPage:Token", token));
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
+        builder.Logging.ClearProviders().AddFakeLogging();
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<IDeviceCluster>(fleet);

@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 
 namespace MqttDeviceCluster.Tests.Silo.FleetPage;
 
@@ -89,6 +92,27 @@ public sealed class SetPinEndpointTests
         await using var page = await FleetPageHost.StartAsync();
         using var response = await page.SetAsync("{\"device\":\"" + new string('a', 10_000) + "\",\"pin\":13,\"state\":\"high\"}");
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+        await page.StopAsync();
+        Assert.DoesNotContain(page.Log.GetSnapshot(), static record => record.Level >= LogLevel.Warning);
+    }
+
+    [Fact]
+    public async Task Set_BodyIsBadBeforeItIsThere_IsRefusedWithoutAWordInTheLog()
+    {
+        await using var page = await FleetPageHost.StartAsync();
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, page.Http.BaseAddress!.Port, TestContext.Current.CancellationToken);
+        var stream = client.GetStream();
+        await stream.WriteAsync(
+            Encoding.ASCII.GetBytes($"POST /fleet/pins HTTP/1.1\r\nHost: {page.Http.BaseAddress.Authority}\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\nnot json"),
+            TestContext.Current.CancellationToken);
+        using StreamReader reader = new(stream, Encoding.ASCII, leaveOpen: true);
+        Assert.Equal("HTTP/1.1 400 Bad Request", await reader.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(FleetPageHost.Bound, TestContext.Current.CancellationToken));
+
+        // Kestrel reads what is left of a body after the answer, and would warn if it could not.
+        await stream.WriteAsync("and goes on."u8.ToArray(), TestContext.Current.CancellationToken);
+        await page.StopAsync();
+        Assert.DoesNotContain(page.Log.GetSnapshot(), static record => record.Level >= LogLevel.Warning);
     }
 
     [Fact]

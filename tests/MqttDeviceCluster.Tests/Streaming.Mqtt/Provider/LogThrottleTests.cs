@@ -12,25 +12,28 @@ public sealed class LogThrottleTests
     {
         var throttle = new LogThrottle(_time);
 
-        Assert.True(throttle.TryEnter("a", out var heldBack));
-        Assert.Equal(0, heldBack);
-        Assert.False(throttle.TryEnter("a", out _));
-        Assert.False(throttle.TryEnter("a", out _));
-        Assert.True(throttle.TryEnter("b", out _));
+        Assert.True(throttle.TryEnter("a", out var heldBack, out var others));
+        Assert.Equal((0, 0), (heldBack, others));
+        Assert.False(throttle.TryEnter("a", out _, out _));
+        Assert.False(throttle.TryEnter("a", out _, out _));
+        Assert.True(throttle.TryEnter("b", out _, out _));
         _time.Advance(TimeSpan.FromSeconds(61));
-        Assert.True(throttle.TryEnter("a", out heldBack));
-        Assert.Equal(2, heldBack);
+        Assert.True(throttle.TryEnter("a", out heldBack, out others));
+        Assert.Equal((2, 0), (heldBack, others));
     }
 
     [Fact]
-    public void TryEnter_ThousandsOfKeys_LetsAThousandThroughInAMinute()
+    public void TryEnter_ThousandsOfKeys_LetsTenThroughInAMinuteAndTellsLaterHowManyHadNoTurn()
     {
         var throttle = new LogThrottle(_time);
 
-        Assert.Equal(1_000, Enumerable.Range(0, 100_000).Count(i => throttle.TryEnter($"{i}", out _)));
+        Assert.Equal(10, Enumerable.Range(0, 100_000).Count(i => throttle.TryEnter($"{i}", out _, out _)));
 
         _time.Advance(TimeSpan.FromSeconds(61));
-        Assert.True(throttle.TryEnter("one more", out _));
+        Assert.True(throttle.TryEnter("one more", out var heldBack, out var others));
+        Assert.Equal((0, 99_990), (heldBack, others));
+        Assert.True(throttle.TryEnter("another", out _, out others));
+        Assert.Equal(0, others);
     }
 
     [Fact]
@@ -38,7 +41,7 @@ public sealed class LogThrottleTests
     {
         var throttle = new LogThrottle(_time);
 
-        Assert.True(throttle.TryEnter(new string('x', 60_000), out _));
-        Assert.False(throttle.TryEnter(new string('x', 60_000) + "y", out _));
+        Assert.True(throttle.TryEnter(new string('x', 60_000), out _, out _));
+        Assert.False(throttle.TryEnter(new string('x', 60_000) + "y", out _, out _));
     }
 }

@@ -1,0 +1,188 @@
+using System.Globalization;
+using MqttDeviceCluster.Silo.Hosting;
+using OpenTelemetry.Trace;
+
+namespace MqttDeviceCluster.Silo.Diagnostics;
+
+/// <summary>
+/// Finds what is wrong with the <c>OTEL_*</c> variables of a signal that is exported. The SDK goes on with a default and says so nowhere, exports nothing at all, or stops the
+/// process with a sentence that does not name the variable.
+/// </summary>
+internal sealed class TelemetryVariables(SettingReader read, IConfiguration configuration)
+{
+    private const string SamplerKey = "OTEL_TRACES_SAMPLER";
+    private const string RatioKey = "OTEL_TRACES_SAMPLER_ARG";
+    private const string Endpoint = "ENDPOINT";
+    private const string Protocol = "PROTOCOL";
+
+    // What the SDK takes where nothing is said.
+    private const int DefaultQueueSize = 2048;
+    private const int DefaultBatchSize = 512;
+
+    private static readonly string[] ForAllSamplers = ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"];
+
+    /// <summary>Gets whether <c>OTEL_TRACES_SAMPLER</c> turns everything off that nobody else has begun.</summary>
+    public bool NeverBegins => Sampler().EndsWith("always_off", StringComparison.Ordinal);
+
+    /// <summary>Gets where a signal goes; <see langword="null"/> when it is not exported.</summary>
+    public Uri? Destination(OtlpSignal signal)
+    {
+        if (configuration[$"OTEL_{Name(signal)}_EXPORTER"] is { Length: > 0 } exporters && !exporters.Split(',', StringSplitOptions.TrimEntries).Contains("otlp"))
+        {
+            return null;
+        }
+
+        if (Find(signal, Endpoint) is not var (key, endpoint))
+        {
+            return null;
+        }
+
+        // The SDK would go on with a default, to localhost.
+        if (!Uri.TryCreate(endpoint, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        {
+            Report($"{key} must be a URL such as http://collector.example:4317 or :4318");
+            return null;
+        }
+
+        return url;
+    }
+
+    /// <summary>Checks how a signal is exported.</summary>
+    public void Check(OtlpSignal signal)
+    {
+        if (Find(signal, Protocol) is var (protocolKey, protocol) && protocol is not ("grpc" or "http/protobuf"))
+        {
+            Report($"{protocolKey} must be grpc or http/protobuf but is '{protocol}'");
+        }
+
+        if (Find(signal, "HEADERS") is var (headersKey, headers) && !AreHeaders(headers))
+        {
+            // They hold passwords: what is there is not repeated.
+            Report($"{headersKey} must be names and values of HTTP headers such as name=value,name=value, with no blank in a name; what is no printable ASCII, a comma or a line break cannot be sent, also as %2C or %0A");
+        }
+
+        CheckNumber($"OTEL_EXPORTER_OTLP_{Name(signal)}_TIMEOUT");
+        CheckNumber("OTEL_EXPORTER_OTLP_TIMEOUT");
+        switch (signal)
+        {
+            case OtlpSignal.Traces:
+                CheckSampler();
+                CheckBatches("OTEL_BSP");
+                break;
+            case OtlpSignal.Metrics:
+                CheckNumber("OTEL_METRIC_EXPORT_INTERVAL");
+                CheckNumber("OTEL_METRIC_EXPORT_TIMEOUT");
+                break;
+            default:
+                CheckBatches("OTEL_BLRP");
+                break;
+        }
+    }
+
+    /// <summary>Gets the variable of one signal alone.</summary>
+    public string? Own(OtlpSignal signal, string name) => Text($"OTEL_EXPORTER_OTLP_{Name(signal)}_{name}");
+
+    /// <summary>Makes the sampler that <c>OTEL_TRACES_SAMPLER</c> asks for.</summary>
+    public Sampler CreateSampler() => Sampler() switch
+    {
+        "always_on" => new AlwaysOnSampler(),
+        "always_off" => new AlwaysOffSampler(),
+        "traceidratio" => new TraceIdRatioBasedSampler(Ratio()),
+        "parentbased_always_off" => new ParentBasedSampler(new AlwaysOffSampler()),
+        "parentbased_traceidratio" => new ParentBasedSampler(new TraceIdRatioBasedSampler(Ratio())),
+        _ => new ParentBasedSampler(new AlwaysOnSampler()),
+    };
+
+    public static bool TryParseRatio(string text, out double value) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && value is >= 0 and <= 1;
+
+    private void CheckSampler()
+    {
+        var sampler = Sampler();
+        if (!ForAllSamplers.Contains(sampler))
+        {
+            Report($"{SamplerKey} must be one of {string.Join(", ", ForAllSamplers)} but is '{sampler}'");
+        }
+        else if (sampler.EndsWith("ratio", StringComparison.Ordinal) && Text(RatioKey) is { } ratio && !TryParseRatio(ratio, out _))
+        {
+            Report($"{RatioKey} must be 0 to 1 but is '{ratio}'");
+        }
+    }
+
+    private void CheckBatches(string prefix)
+    {
+        CheckNumber($"{prefix}_SCHEDULE_DELAY");
+        CheckNumber($"{prefix}_EXPORT_TIMEOUT");
+        var queue = CheckNumber($"{prefix}_MAX_QUEUE_SIZE") ?? DefaultQueueSize;
+        var batch = CheckNumber($"{prefix}_MAX_EXPORT_BATCH_SIZE") ?? DefaultBatchSize;
+        if (batch > queue)
+        {
+            Report(string.Create(CultureInfo.InvariantCulture, $"{prefix}_MAX_EXPORT_BATCH_SIZE ({batch}) must not be above {prefix}_MAX_QUEUE_SIZE ({queue})"));
+        }
+    }
+
+    private int? CheckNumber(string key)
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0)
+        {
+            return number;
+        }
+
+        Report($"{key} must be a whole number, 1 or more, but is '{text}'");
+        return null;
+    }
+
+    /// <summary>Whether headers are as the SDK takes them apart and as HTTP can send them.</summary>
+    private static bool AreHeaders(string headers)
+    {
+        using HttpRequestMessage request = new();
+        var pairs = Uri.UnescapeDataString(headers);
+        foreach (var pair in (pairs.EndsWith(',') ? pairs[..^1] : pairs).Split(','))
+        {
+            var at = pair.IndexOf('=', StringComparison.Ordinal);
+            var value = pair[(at + 1)..].Trim();
+            if (at < 0 || value.AsSpan().ContainsAnyExceptInRange(' ', '~') || !request.Headers.TryAddWithoutValidation(pair[..at].Trim(), value))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Report(string problem)
+    {
+        // Three signals may have one and the same.
+        if (!read.Problems.Contains(problem))
+        {
+            read.Problems.Add(problem);
+        }
+    }
+
+    private (string Key, string Value)? Find(OtlpSignal signal, string name)
+    {
+        foreach (var key in (ReadOnlySpan<string>)[$"OTEL_EXPORTER_OTLP_{Name(signal)}_{name}", $"OTEL_EXPORTER_OTLP_{name}"])
+        {
+            if (Text(key) is { } value)
+            {
+                return (key, value);
+            }
+        }
+
+        return null;
+    }
+
+    // An empty variable is none, as the specification has it.
+    private string? Text(string key) => configuration[key] is { Length: > 0 } value ? value : null;
+
+    private string Sampler() => Text(SamplerKey)?.ToLowerInvariant() ?? "parentbased_always_on";
+
+    private double Ratio() => Text(RatioKey) is { } text && TryParseRatio(text, out var ratio) ? ratio : 1;
+
+    private static string Name(OtlpSignal signal) => signal.ToString().ToUpperInvariant();
+}
