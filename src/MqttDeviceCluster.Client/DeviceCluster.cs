@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime.Messaging;
 
 namespace MqttDeviceCluster;
 
@@ -14,8 +15,10 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     /// <summary>How much later than its own timeout a call may answer.</summary>
     internal static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long to wait before a command that was certainly not published is tried again.</summary>
+    /// <summary>How long to wait before a command that certainly did not begin is tried again; twice as long each time, up to <see cref="MaxRetryDelay"/>.</summary>
     internal static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+
+    private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromSeconds(1);
 
     /// <summary>What is left must be worth a try.</summary>
     private static readonly TimeSpan LeastLeft = TimeSpan.FromMilliseconds(50);
@@ -130,7 +133,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         }
     }
 
-    // A silo that stops refuses what it has not published: another one takes it, with what is left of the time.
+    // A silo that stops refuses what it has not published, and Orleans turns a call away that it cannot hand to its silo: another one takes it, with what is left of the time.
     private async Task<CommandResult> CommandAsync(
         string deviceId,
         Func<CommandOptions?, Task<CommandResult>> call,
@@ -146,15 +149,15 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         var timeout = TimeoutOf(options);
         var until = time.GetUtcNow() + timeout;
         var left = (options ?? DefaultOptions) with { Deadline = options?.Deadline ?? until };
-        while (true)
+        for (var delay = RetryDelay; ; delay = Min(2 * delay, MaxRetryDelay))
         {
             try
             {
                 return await BoundAsync(deviceId, call(left), TimeoutOf(left) + pulse, asked, mayAct: true, cancellationToken).ConfigureAwait(false);
             }
-            catch (DeviceInterruptedException exception) when (!exception.Published && Left() > RetryDelay + LeastLeft)
+            catch (DeviceInterruptedException exception) when ((!exception.Published || DidNotBegin(exception.InnerException)) && Left() > RetryDelay + LeastLeft)
             {
-                await Task.Delay(RetryDelay, time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(Min(delay, Left() - LeastLeft), time, cancellationToken).ConfigureAwait(false);
                 if (Left() is var remaining && remaining < LeastLeft)
                 {
                     throw;
@@ -164,11 +167,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             }
         }
 
-        TimeSpan Left()
-        {
-            var (byClock, byCalendar) = (timeout - time.GetElapsedTime(started), until - time.GetUtcNow());
-            return byClock < byCalendar ? byClock : byCalendar;
-        }
+        TimeSpan Left() => Min(timeout - time.GetElapsedTime(started), until - time.GetUtcNow());
     }
 
     private async Task<T> BoundAsync<T>(
@@ -208,15 +207,28 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         }
     }
 
-    // The call was turned away, or its silo was lost: which, and whether the command got through before, Orleans does not say.
-    private static bool IsLoss(OrleansException exception) => exception is SiloUnavailableException or OrleansMessageRejectionException or ClientNotAvailableException;
+    // The call was turned away, or its silo was lost with it.
+    private static bool IsLoss(OrleansException exception) => exception is OrleansMessageRejectionException or ConnectionFailedException or ClientNotAvailableException;
+
+    /// <summary>
+    /// Whether Orleans turned the call away instead of letting it begin. Of a silo that was lost it says with one and the same type that calls to it can no longer be handed over, and that those under way
+    /// may or may not have been served: only its words tell which. What they do not tell for certain is unknown.
+    /// </summary>
+    private static bool DidNotBegin(Exception? exception) => exception switch
+    {
+        SiloUnavailableException => exception.Message == "Silo unavailable" || exception.Message.Contains(" is rejecting message", StringComparison.Ordinal),
+        OrleansMessageRejectionException or ConnectionFailedException => true,
+        _ => false,
+    };
 
     private static DeviceInterruptedException Lost(string deviceId, OrleansException exception, bool mayHaveActed) =>
-        new(deviceId, $"its silo cannot be reached, or was lost ({exception.GetType().Name})", mayHaveActed);
+        new(deviceId, $"its silo cannot be reached, or was lost ({exception.GetType().Name})", mayHaveActed, exception);
 
     // The grain refuses what is out of range; here it must only not break the sum.
     private static TimeSpan TimeoutOf(CommandOptions? options) =>
         Clamp(options?.Timeout ?? CommandOptions.DefaultTimeout, CommandOptions.MaxTimeout);
+
+    private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static TimeSpan Clamp(TimeSpan value, TimeSpan max) => value < TimeSpan.Zero ? TimeSpan.Zero : value > max ? max : value;
 

@@ -59,6 +59,7 @@ internal sealed partial class DeviceGrain
 
     private async Task<bool> ForgetItAsync()
     {
+        CommandSpan.Current?.SetTag(DeviceSpans.DeviceTag, _deviceId);
         DeviceId.ThrowIfInvalid(_deviceId, nameof(DeviceId));
         if (_commands is { IsIdle: false })
         {

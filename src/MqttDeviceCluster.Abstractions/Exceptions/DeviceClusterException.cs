@@ -4,8 +4,8 @@ namespace MqttDeviceCluster;
 [GenerateSerializer, Alias("MqttDeviceCluster.DeviceClusterException")]
 public abstract class DeviceClusterException : Exception
 {
-    private protected DeviceClusterException(string deviceId, string message)
-        : base(message) => DeviceId = deviceId;
+    private protected DeviceClusterException(string deviceId, string message, Exception? innerException = null)
+        : base(message, innerException) => DeviceId = deviceId;
 
     /// <summary>Gets the device.</summary>
     [Id(0)]

@@ -17,10 +17,12 @@ public sealed class DeviceInterruptedException : DeviceClusterException
     /// <param name="deviceId">The device.</param>
     /// <param name="reason">One phrase for people: what came between.</param>
     /// <param name="published">Whether a command was, or may have been, given to the broker.</param>
-    public DeviceInterruptedException(string deviceId, string reason, bool published)
+    /// <param name="innerException">What told so, where it was another exception.</param>
+    public DeviceInterruptedException(string deviceId, string reason, bool published, Exception? innerException = null)
         : base(deviceId, published
             ? $"The call to device '{deviceId}' was cut short: {reason}. Whether the device got the command is unknown."
-            : $"The call to device '{deviceId}' was cut short: {reason}. Nothing was sent.")
+            : $"The call to device '{deviceId}' was cut short: {reason}. Nothing was sent.",
+            innerException)
     {
         Reason = reason;
         Published = published;

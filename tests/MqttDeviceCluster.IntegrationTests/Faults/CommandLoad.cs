@@ -120,7 +120,7 @@ internal sealed class CommandLoad : IAsyncDisposable
                 DeviceTimeoutException { Published: false } => ("timed out in line", (bool?)false),
                 DeviceTimeoutException => ("timed out", null),
                 DeviceInterruptedException { Published: false } => ("interrupted, not published", false),
-                DeviceInterruptedException { Reason: var reason } => ($"interrupted: {reason}", null),
+                DeviceInterruptedException { Reason: var reason } => ($"interrupted: {reason}{KindOf(exception.InnerException)}", null),
                 BrokerUnavailableException => ("broker unavailable", false),
                 DeviceOfflineException => ("offline", false),
                 DeviceBusyException => ("busy", false),
@@ -184,6 +184,10 @@ internal sealed class CommandLoad : IAsyncDisposable
             _told.Values.Where(static told => told.Happened != true).GroupBy(static told => told.Outcome).ToImmutableSortedDictionary(static kind => kind.Key, static kind => kind.Count()),
             [.. late], twice, falseConfirmations, falseDenials, gap, [.. examples.Take(10)]);
     }
+
+    // Orleans says what happened in words, and which message and silo it was to: its first words tell the kind.
+    private static string KindOf(Exception? exception) =>
+        exception is null ? "" : $": {string.Join(' ', exception.Message.Split(' ', 13).Take(12).Select(static word => word.Any(char.IsAsciiDigit) ? "…" : word))}";
 
     private bool IsLate(ReceivedCommand command) =>
         command.Deadline is { } deadline && command.ReceivedAt - deadline > Transit && command.ReceivedAt - deadline > Transit + _lag.LongestWithin(deadline, command.ReceivedAt);

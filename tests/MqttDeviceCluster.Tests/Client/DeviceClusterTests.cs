@@ -3,6 +3,7 @@ using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Orleans.Runtime.Messaging;
 
 namespace MqttDeviceCluster.Tests.Client;
 
@@ -106,16 +107,65 @@ public sealed class DeviceClusterTests
     }
 
     [Fact]
-    public async Task EveryCall_SiloIsLost_SaysWhatIsKnownInOurWords()
+    public async Task SetPinsAsync_SiloWasLostWithTheCall_SaysThatTheOutcomeIsUnknownAndDoesNotAskAgain()
     {
-        var cluster = Cluster();
-        _grain.Command = Task.FromException<CommandResult>(new SiloUnavailableException("gone"));
+        SiloUnavailableException said = new("The target silo became unavailable for message: Request [client → device/a].");
+        _grain.Command = Task.FromException<CommandResult>(said);
 
-        var lost = await Assert.ThrowsAsync<DeviceInterruptedException>(() => cluster.SetPinsAsync("a", [new(13, PinState.High)], null, Token));
+        var lost = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, Token));
 
         Assert.True(lost.Published);
+        Assert.Same(said, lost.InnerException);
         Assert.Equal(1, _grain.Calls);
     }
+
+    public static TheoryData<OrleansException> TurnedAway => new()
+    {
+        new SiloUnavailableException(),
+        new SiloUnavailableException("Silo S127.0.0.1:11111:1 is rejecting message: Request [client → device/a]. Reason = the connection ended"),
+        new ConnectionFailedException("Unable to connect to S127.0.0.1:11111:1"),
+        Rejection("Silo stopping"),
+    };
+
+    [Theory]
+    [MemberData(nameof(TurnedAway), DisableDiscoveryEnumeration = true)]
+    public async Task SetPinsAsync_CallIsTurnedAway_IsAskedAgainEverLessOften(OrleansException turnedAway)
+    {
+        _grain.Command = Task.FromException<CommandResult>(turnedAway);
+        var call = Cluster().SetPinsAsync("a", [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token);
+        Assert.Equal(1, _grain.Calls);
+        _time.Advance(DeviceCluster.RetryDelay);
+        Assert.Equal(2, _grain.Calls);
+        _time.Advance(DeviceCluster.RetryDelay);
+        Assert.Equal(2, _grain.Calls);
+        CommandResult result = new("a", Guid.Empty, [], Evidence.Observed);
+        _grain.Command = Task.FromResult(result);
+        _time.Advance(DeviceCluster.RetryDelay);
+
+        Assert.Same(result, await call);
+        Assert.Equal(3, _grain.Calls);
+        Assert.Equal(TimeSpan.FromMilliseconds(700), _grain.Options!.Timeout);
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_CallIsTurnedAwayAllTheTime_EndsWithTheTimeAndSaysWhy()
+    {
+        var turnedAway = Rejection("Exception while sending message: …");
+        _grain.Command = Task.FromException<CommandResult>(turnedAway);
+        var call = Cluster().SetPinsAsync("a", [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token);
+        _time.Advance(TimeSpan.FromMilliseconds(100));
+        _time.Advance(TimeSpan.FromMilliseconds(200));
+        _time.Advance(TimeSpan.FromMilliseconds(400));
+        Assert.False(call.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(250));
+
+        Assert.Same(turnedAway, (await Assert.ThrowsAsync<DeviceInterruptedException>(() => call)).InnerException);
+        Assert.Equal(5, _grain.Calls);
+    }
+
+    // Orleans alone can make it.
+    private static OrleansMessageRejectionException Rejection(string message) => (OrleansMessageRejectionException)Activator.CreateInstance(
+        typeof(OrleansMessageRejectionException), BindingFlags.Instance | BindingFlags.NonPublic, null, [message], null)!;
 
     [Fact]
     public async Task GetSnapshotAsync_SiloIsLost_AsksAnother()
