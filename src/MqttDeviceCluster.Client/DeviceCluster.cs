@@ -26,6 +26,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     private static readonly TimeSpan MaxPulse = TimeSpan.FromDays(1);
 
     private static readonly CommandOptions DefaultOptions = new();
+    private static readonly WaitOptions DefaultWait = new();
 
     private volatile DeviceGrainKind? _kind;
 
@@ -63,19 +64,19 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
     {
         var device = Device(deviceId);
         ThrowIfDefault(filters, nameof(filters));
-        return BoundAsync(
-            deviceId,
-            CallAsync(),
-            Clamp(options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
-            () => [.. filters.Where(static filter => filter.Pin is not null).Select(static filter => filter.Pin!.Value).Distinct()],
-            mayAct: false,
-            cancellationToken);
 
-        async Task<ImmutableArray<PinUpdate>> CallAsync()
-        {
-            CarryContext();
-            return await device.WaitForAsync(filters, options, cancellationToken).ConfigureAwait(false);
-        }
+        // A wait that was cut short is not begun anew: it would have missed what happened in between.
+        return RetryAsync(
+            Clamp(options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
+            static exception => DidNotBegin(exception.InnerException),
+            left => BoundAsync(
+                deviceId,
+                device.WaitForAsync(filters, left is { } timeout ? (options ?? DefaultWait) with { Timeout = timeout } : options, cancellationToken),
+                Clamp(left ?? options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
+                () => [.. filters.Where(static filter => filter.Pin is not null).Select(static filter => filter.Pin!.Value).Distinct()],
+                mayAct: false,
+                cancellationToken),
+            cancellationToken);
     }
 
     public Task<DeviceSnapshot> GetSnapshotAsync(string deviceId, CancellationToken cancellationToken = default)
@@ -133,8 +134,8 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         }
     }
 
-    // A silo that stops refuses what it has not published, and Orleans turns a call away that it cannot hand to its silo: another one takes it, with what is left of the time.
-    private async Task<CommandResult> CommandAsync(
+    // A silo that stops refuses what it has not published: another one takes it.
+    private Task<CommandResult> CommandAsync(
         string deviceId,
         Func<CommandOptions?, Task<CommandResult>> call,
         CommandOptions? options,
@@ -142,28 +143,40 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         Func<ImmutableArray<int>> asked,
         CancellationToken cancellationToken)
     {
+        var dated = (options ?? DefaultOptions) with { Deadline = options?.Deadline ?? time.GetUtcNow() + TimeoutOf(options) };
+        return RetryAsync(
+            TimeoutOf(options),
+            static exception => !exception.Published || DidNotBegin(exception.InnerException),
+            left =>
+            {
+                var current = left is { } timeout ? dated with { Timeout = timeout } : dated;
+                return BoundAsync(deviceId, call(current), TimeoutOf(current) + pulse, asked, mayAct: true, cancellationToken);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Makes a call, and makes it again with what is left of its time, which it is given, where it was interrupted in a way that allows it: turned away by Orleans, or by a silo that stops.</summary>
+    private async Task<T> RetryAsync<T>(TimeSpan timeout, Func<DeviceInterruptedException, bool> mayRetry, Func<TimeSpan?, Task<T>> call, CancellationToken cancellationToken)
+    {
         CarryContext();
 
         // By both clocks: one of them may stand still while the machine sleeps, and a command must not be sent after it.
-        var started = time.GetTimestamp();
-        var timeout = TimeoutOf(options);
-        var until = time.GetUtcNow() + timeout;
-        var left = (options ?? DefaultOptions) with { Deadline = options?.Deadline ?? until };
+        var (started, until) = (time.GetTimestamp(), time.GetUtcNow() + timeout);
+        TimeSpan? left = null;
         for (var delay = RetryDelay; ; delay = Min(2 * delay, MaxRetryDelay))
         {
             try
             {
-                return await BoundAsync(deviceId, call(left), TimeoutOf(left) + pulse, asked, mayAct: true, cancellationToken).ConfigureAwait(false);
+                return await call(left).ConfigureAwait(false);
             }
-            catch (DeviceInterruptedException exception) when ((!exception.Published || DidNotBegin(exception.InnerException)) && Left() > RetryDelay + LeastLeft)
+            catch (DeviceInterruptedException exception) when (mayRetry(exception) && Left() > RetryDelay + LeastLeft)
             {
                 await Task.Delay(Min(delay, Left() - LeastLeft), time, cancellationToken).ConfigureAwait(false);
-                if (Left() is var remaining && remaining < LeastLeft)
+                left = Left();
+                if (left < LeastLeft)
                 {
                     throw;
                 }
-
-                left = left with { Timeout = remaining };
             }
         }
 

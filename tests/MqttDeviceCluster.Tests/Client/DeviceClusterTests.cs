@@ -163,6 +163,19 @@ public sealed class DeviceClusterTests
         Assert.Equal(5, _grain.Calls);
     }
 
+    [Fact]
+    public async Task WaitForAsync_CallIsTurnedAway_IsAskedAgainAndOneThatWasCutShortIsNot()
+    {
+        _grain.Wait = Task.FromException<ImmutableArray<PinUpdate>>(Rejection("Silo stopping"));
+        var call = Cluster().WaitForAsync("a", [new(13)], new() { Timeout = TimeSpan.FromSeconds(1), IncludeCurrent = true }, Token);
+        DeviceInterruptedException cut = new("a", "the silo is stopping", published: false);
+        _grain.Wait = Task.FromException<ImmutableArray<PinUpdate>>(cut);
+        _time.Advance(DeviceCluster.RetryDelay);
+
+        Assert.Same(cut, await Assert.ThrowsAsync<DeviceInterruptedException>(() => call));
+        Assert.Equal((2, new() { Timeout = TimeSpan.FromMilliseconds(900), IncludeCurrent = true }), (_grain.Calls, _grain.WaitOptions));
+    }
+
     // Orleans alone can make it.
     private static OrleansMessageRejectionException Rejection(string message) => (OrleansMessageRejectionException)Activator.CreateInstance(
         typeof(OrleansMessageRejectionException), BindingFlags.Instance | BindingFlags.NonPublic, null, [message], null)!;
@@ -273,8 +286,15 @@ public sealed class DeviceClusterTests
             return Called(Command);
         }
 
-        public Task<ImmutableArray<PinUpdate>> WaitForAsync(ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken) =>
-            Called(new TaskCompletionSource<ImmutableArray<PinUpdate>>().Task);
+        public Task<ImmutableArray<PinUpdate>> Wait { get; set; } = new TaskCompletionSource<ImmutableArray<PinUpdate>>().Task;
+
+        public WaitOptions? WaitOptions { get; private set; }
+
+        public Task<ImmutableArray<PinUpdate>> WaitForAsync(ImmutableArray<PinFilter> filters, WaitOptions? options, CancellationToken cancellationToken)
+        {
+            WaitOptions = options;
+            return Called(Wait);
+        }
 
         public Task<DeviceSnapshot> GetSnapshotAsync(CancellationToken cancellationToken) =>
             Called(SnapshotFails is null ? Task.FromResult(Snapshot) : Task.FromException<DeviceSnapshot>(SnapshotFails));
