@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using MqttDeviceCluster.IntegrationTests.Faults;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.Hosting;
@@ -17,6 +19,9 @@ namespace MqttDeviceCluster.IntegrationTests.Tracing;
 /// <summary>Two silos and a client on a real broker, traced as the host does it, into memory.</summary>
 public sealed class TracedCluster : IAsyncLifetime
 {
+    /// <summary>A device whose topics the broker lets nobody write to.</summary>
+    internal const string Refused = "refused";
+
     private readonly string _directory = Directory.CreateTempSubdirectory("mdc-traced-").FullName;
     private InProcessTestCluster? _cluster;
     private TracerProvider? _tracing;
@@ -30,19 +35,23 @@ public sealed class TracedCluster : IAsyncLifetime
 
     internal IDeviceCluster Devices => _cluster!.Client.ServiceProvider.GetRequiredService<IDeviceCluster>();
 
+    internal IDeviceGrain Grain(string id) => _cluster!.Client.GetGrain<IDeviceGrain>(id);
+
     /// <summary>Gets or sets whether what devices say on their own is traced: all of it, or nothing.</summary>
     internal bool TracesUnasked { get; set; }
 
     public async ValueTask InitializeAsync()
     {
-        Broker = await MosquittoBroker.StartAsync();
+        Broker = MosquittoBroker.Prepare("acl_file {dir}/acl");
+        await File.WriteAllLinesAsync(Path.Combine(Broker.DirectoryPath, "acl"), ["topic readwrite #", $"topic deny device/{Refused}/#"]);
+        await Broker.StartAsync();
         var telemetry = Settings(1);
         _tracing = Sdk.CreateTracerProviderBuilder().SetSampler(telemetry.CreateSampler()).AddSiloInstrumentation().AddInMemoryExporter(Spans).Build();
         var builder = new InProcessTestClusterBuilder(2);
         builder.ConfigureSilo((options, silo) =>
         {
             silo.AddSqliteGrainStorage(SiloSettings.StorageName, storage => storage.DataSource = Path.Combine(_directory, $"{options.SiloName}.db"));
-            silo.AddDeviceGrains();
+            silo.AddDeviceGrains(static devices => devices.MaxWaitingCommands = 1);
             silo.Services.AddDeviceCluster();
             silo.AddTracing(telemetry);
             silo.Services.AddSingleton<IDeviceTracer>(new SwitchedTracer(this));
@@ -80,23 +89,51 @@ public sealed class TracedCluster : IAsyncLifetime
     }
 
     /// <summary>Returns the id of a device whose grain is active on the silo that receives, or on the other one.</summary>
-    internal async Task<string> FindDeviceAsync(bool onReceivingSilo = true)
+    internal async Task<string> FindDeviceAsync(bool onReceivingSilo = true, string? id = null)
     {
         var management = _cluster!.Client.GetGrain<IManagementGrain>(0);
         for (var tries = 0; tries < 100; tries++)
         {
-            var id = $"traced-{Guid.NewGuid():N}";
+            var candidate = id ?? $"traced-{Guid.NewGuid():N}";
             RequestContext.Set(IPlacementDirector.PlacementHintKey, _cluster.Silos.First(silo => silo.SiloAddress.Equals(Holder()!.SiloAddress) == onReceivingSilo).SiloAddress);
-            await Devices.GetSnapshotAsync(id, TestContext.Current.CancellationToken);
+            await Devices.GetSnapshotAsync(candidate, TestContext.Current.CancellationToken);
             RequestContext.Remove(IPlacementDirector.PlacementHintKey);
-            var at = await management.GetActivationAddress(_cluster.Client.GetGrain<IDeviceGrain>(id));
+            var at = await management.GetActivationAddress(_cluster.Client.GetGrain<IDeviceGrain>(candidate));
             if (at!.Equals(Holder()!.SiloAddress) == onReceivingSilo)
             {
-                return id;
+                return candidate;
             }
         }
 
         throw new InvalidOperationException("All grains are on the same silo.");
+    }
+
+    /// <summary>Lets the store fail until <paramref name="meanwhile"/> is over, and waits until what it missed is stored.</summary>
+    internal async Task FailStoreAsync(string id, Func<Task> meanwhile)
+    {
+        var stores = _cluster!.Silos.Select(silo => Path.Combine(_directory, $"{silo.Name}.db")).ToList();
+        stores.ForEach(static store => Query(store, "ALTER TABLE grain_state RENAME TO hidden"));
+        try
+        {
+            await meanwhile();
+        }
+        finally
+        {
+            stores.ForEach(static store => Query(store, "ALTER TABLE hidden RENAME TO grain_state"));
+        }
+
+        await Until.TrueAsync(() => stores.Any(store => Query(store, $"SELECT 1 FROM grain_state WHERE grain_key = '{id}'") is not null), "the device to be stored");
+
+        static object? Query(string store, string statement)
+        {
+            using SqliteConnection connection = new(new SqliteConnectionStringBuilder { DataSource = store, Pooling = false, DefaultTimeout = 10 }.ToString());
+            connection.Open();
+            using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The statements are the test's own.
+            command.CommandText = statement;
+#pragma warning restore CA2100
+            return command.ExecuteScalar();
+        }
     }
 
     private static TelemetrySettings Settings(int updateSamplingRatio)

@@ -4,7 +4,8 @@ using MqttDeviceCluster.Streaming.Mqtt;
 namespace MqttDeviceCluster.IntegrationTests.Tracing;
 
 /// <summary>One command is one trace, whatever becomes of it: names, kinds, parents, links, attributes and status.</summary>
-public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCluster>
+[Collection(TracedClusterCollection.Name)]
+public sealed class TracingTests(TracedCluster cluster)
 {
     private const string Call = "IDeviceGrain/SetPinsAsync";
     private const string Publish = "publish device/{id}/pin/set";
@@ -97,9 +98,19 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
         Assert.Equal($"00-{caller.TraceId}-{publish.SpanId}-01", TracedDevice.TraceParentOf(command));
         Assert.Contains(("tracestate", "vendor=1"), TracedDevice.PropertiesOf(command));
         Assert.Equal(Evidence.Echoed, result.Evidence);
-        Assert.All(
-            cluster.Spans.Find(span => span.TraceId == caller.TraceId && span.Kind is ActivityKind.Server or ActivityKind.Consumer),
-            span => Assert.Equal("echoed", span.TraceId == caller.TraceId ? span.GetTagItem(DeviceSpans.EvidenceTag) : "echoed"));
+        SpanTree.AssertEqual("""
+            - Client IDeviceGrain/SetPinsAsync, below CALLER
+              - Server IDeviceGrain/SetPinsAsync
+                mdc: command.evidence=echoed, command.id=COMMAND, command.kind=set, command.outcome=echoed, device.id=DEVICE
+                - Producer publish device/{id}/pin/set
+                  mdc: command.id=COMMAND
+                  messaging: destination.name=device/DEVICE/pin/set, destination.template=device/{id}/pin/set, message.body.size=22, message.conversation_id=COMMAND, operation.name=publish, operation.type=send, system=mqtt
+                  mqtt: qos=1
+                  - Consumer process device/{id}/pin/update
+                    mdc: command.evidence=echoed, command.id=COMMAND, command.outcome=echoed, device.id=DEVICE
+                    messaging: destination.name=device/DEVICE/pin/update, destination.template=device/{id}/pin/update, operation.name=process, operation.type=process, system=mqtt
+                    - Client write storage
+            """, await cluster.Spans.WaitForAsync(caller.TraceId, 5), (caller.SpanId, "CALLER"));
     }
 
     [Fact]
@@ -111,9 +122,19 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
 
         await cluster.Devices.SetPinsAsync(id, [new(13, PinState.High)], Patient, Cancelled);
 
-        var spans = await cluster.Spans.WaitForAsync(caller.TraceId, 5);
-        Assert.Equal([Call, Call, Publish, Process, "write storage"], spans.Select(span => span.DisplayName));
-        Assert.Equal(spans[2].SpanId, spans[3].ParentSpanId);
+        SpanTree.AssertEqual("""
+            - Client IDeviceGrain/SetPinsAsync, below CALLER
+              - Server IDeviceGrain/SetPinsAsync
+                mdc: command.evidence=observed, command.id=COMMAND, command.kind=set, command.outcome=observed, device.id=DEVICE
+                - Producer publish device/{id}/pin/set
+                  mdc: command.id=COMMAND
+                  messaging: destination.name=device/DEVICE/pin/set, destination.template=device/{id}/pin/set, message.body.size=22, message.conversation_id=COMMAND, operation.name=publish, operation.type=send, system=mqtt
+                  mqtt: qos=1
+                  - Consumer process device/{id}/pin/update
+                    mdc: command.evidence=observed, command.id=COMMAND, command.outcome=observed, device.id=DEVICE
+                    messaging: destination.name=device/DEVICE/pin/update, destination.template=device/{id}/pin/update, operation.name=process, operation.type=process, system=mqtt
+                    - Client write storage
+            """, await cluster.Spans.WaitForAsync(caller.TraceId, 5), (caller.SpanId, "CALLER"));
     }
 
     [Fact]
@@ -137,37 +158,32 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
     }
 
     [Fact]
-    public async Task Command_DeviceStaysSilent_FailsWithItsReason()
+    public async Task Command_DeviceIsCold_ShowsItsActivationAndItsRead()
     {
-        var id = await cluster.FindDeviceAsync();
-        await using var device = await TracedDevice.ConnectAsync(cluster.Broker, id, _ => []);
+        const string Cold = "cold";
+        await using var device = await TracedDevice.ConnectAsync(cluster.Broker, Cold, command => [new(TracedDevice.PayloadOf(command))]);
         using var caller = Caller();
 
-        await Assert.ThrowsAsync<DeviceTimeoutException>(
-            () => cluster.Devices.SetPinsAsync(id, [new(13, PinState.High)], new() { Timeout = TimeSpan.FromMilliseconds(500) }, Cancelled));
+        await cluster.Devices.SetPinsAsync(Cold, [new(13, PinState.High)], Patient, Cancelled);
 
-        var spans = await cluster.Spans.WaitForAsync(caller.TraceId, 3);
-        Assert.Equal([Call, Call, Publish], spans.Select(span => span.DisplayName));
-        Assert.Equal([ActivityStatusCode.Error, ActivityStatusCode.Error, ActivityStatusCode.Unset], spans.Select(span => span.Status));
-        Assert.Equal(("timeout", "timeout"), (spans[1].GetTagItem(DeviceInstruments.OutcomeTag), spans[1].GetTagItem(DeviceSpans.ErrorTag)));
-        Assert.Equal(spans[2].GetTagItem(DeviceSpans.CommandTag), spans[1].GetTagItem(DeviceSpans.CommandTag));
-        Assert.Null(spans[1].GetTagItem(DeviceSpans.EvidenceTag));
-    }
-
-    [Fact]
-    public async Task Command_NobodyListens_FailsAtThePublish()
-    {
-        var id = await cluster.FindDeviceAsync();
-        using var caller = Caller();
-
-        await Assert.ThrowsAsync<DeviceOfflineException>(() => cluster.Devices.SetPinsAsync(id, [new(13, PinState.High)], Patient, Cancelled));
-
-        var spans = await cluster.Spans.WaitForAsync(caller.TraceId, 3);
-        Assert.Equal([Call, Call, Publish], spans.Select(span => span.DisplayName));
-        Assert.All(spans, span => Assert.Equal(ActivityStatusCode.Error, span.Status));
-        Assert.Equal(("offline", "offline"), (spans[1].GetTagItem(DeviceInstruments.OutcomeTag), spans[1].GetTagItem(DeviceSpans.ErrorTag)));
-        Assert.Equal(("NoMatchingSubscribers", 16), (spans[2].GetTagItem(MqttStreamTracing.ErrorTag), spans[2].GetTagItem(MqttStreamTracing.ReasonCodeTag)));
-        Assert.NotEmpty(spans[2].StatusDescription!);
+        SpanTree.AssertEqual("""
+            - Client IDeviceGrain/SetPinsAsync, below CALLER
+              - Internal place grain
+              - Internal activate grain
+                - Internal register directory entry
+                - Client read storage
+                - Internal execute OnActivateAsync
+              - Server IDeviceGrain/SetPinsAsync
+                mdc: command.evidence=observed, command.id=COMMAND, command.kind=set, command.outcome=observed, device.id=DEVICE
+                - Producer publish device/{id}/pin/set
+                  mdc: command.id=COMMAND
+                  messaging: destination.name=device/DEVICE/pin/set, destination.template=device/{id}/pin/set, message.body.size=22, message.conversation_id=COMMAND, operation.name=publish, operation.type=send, system=mqtt
+                  mqtt: qos=1
+                  - Consumer process device/{id}/pin/update
+                    mdc: command.evidence=observed, command.id=COMMAND, command.outcome=observed, device.id=DEVICE
+                    messaging: destination.name=device/DEVICE/pin/update, destination.template=device/{id}/pin/update, operation.name=process, operation.type=process, system=mqtt
+                    - Client write storage
+            """, await cluster.Spans.WaitForAsync(caller.TraceId, 10), (caller.SpanId, "CALLER"));
     }
 
     [Theory]
@@ -183,10 +199,20 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
 
         await cluster.Devices.SetPinsAsync(id, [new(13, PinState.High)], Patient, Cancelled);
 
-        // Whether the device sampled its part says nothing about ours.
-        var process = (await cluster.Spans.WaitForAsync(caller.TraceId, 5))[3];
-        AssertSpan(process, Process, ActivityKind.Consumer, deviceSpan);
-        Assert.Empty(process.Links);
+        // Whether the device sampled its part says nothing about ours. Its own span is not among these.
+        SpanTree.AssertEqual("""
+            - Client IDeviceGrain/SetPinsAsync, below CALLER
+              - Server IDeviceGrain/SetPinsAsync
+                mdc: command.evidence=observed, command.id=COMMAND, command.kind=set, command.outcome=observed, device.id=DEVICE
+                - Producer publish device/{id}/pin/set
+                  mdc: command.id=COMMAND
+                  messaging: destination.name=device/DEVICE/pin/set, destination.template=device/{id}/pin/set, message.body.size=22, message.conversation_id=COMMAND, operation.name=publish, operation.type=send, system=mqtt
+                  mqtt: qos=1
+            - Consumer process device/{id}/pin/update, below THE DEVICE'S SPAN
+              mdc: command.evidence=observed, command.id=COMMAND, command.outcome=observed, device.id=DEVICE
+              messaging: destination.name=device/DEVICE/pin/update, destination.template=device/{id}/pin/update, operation.name=process, operation.type=process, system=mqtt
+              - Client write storage
+            """, await cluster.Spans.WaitForAsync(caller.TraceId, 5), (caller.SpanId, "CALLER"), (deviceSpan, "THE DEVICE'S SPAN"));
     }
 
     [Fact]
@@ -198,9 +224,20 @@ public sealed class TracingTests(TracedCluster cluster) : IClassFixture<TracedCl
 
         await cluster.Devices.SetPinsAsync(id, [new(13, PinState.High)], Patient, Cancelled);
 
-        var spans = await cluster.Spans.WaitForAsync(caller.TraceId, 5);
-        AssertSpan(spans[3], Process, ActivityKind.Consumer, spans[2].SpanId);
-        Assert.Equal("b7ad6b7169203331", Assert.Single(spans[3].Links).Context.SpanId.ToString());
+        SpanTree.AssertEqual("""
+            - Client IDeviceGrain/SetPinsAsync, below CALLER
+              - Server IDeviceGrain/SetPinsAsync
+                mdc: command.evidence=observed, command.id=COMMAND, command.kind=set, command.outcome=observed, device.id=DEVICE
+                - Producer publish device/{id}/pin/set
+                  mdc: command.id=COMMAND
+                  messaging: destination.name=device/DEVICE/pin/set, destination.template=device/{id}/pin/set, message.body.size=22, message.conversation_id=COMMAND, operation.name=publish, operation.type=send, system=mqtt
+                  mqtt: qos=1
+                  - Consumer process device/{id}/pin/update
+                    mdc: command.evidence=observed, command.id=COMMAND, command.outcome=observed, device.id=DEVICE
+                    messaging: destination.name=device/DEVICE/pin/update, destination.template=device/{id}/pin/update, operation.name=process, operation.type=process, system=mqtt
+                    link: 0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331
+                    - Client write storage
+            """, await cluster.Spans.WaitForAsync(caller.TraceId, 5), (caller.SpanId, "CALLER"));
         Assert.Empty(cluster.Spans.Find(span => span.TraceId.ToString() == Stranger[3..35]));
     }
 
