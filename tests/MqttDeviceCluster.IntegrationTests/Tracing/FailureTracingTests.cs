@@ -35,6 +35,38 @@ public sealed class FailureTracingTests(TracedCluster cluster)
             """);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Wait_ForAState_SaysWhetherItCame(bool comes)
+    {
+        var id = await cluster.FindDeviceAsync();
+        await using var device = await TracedDevice.ConnectAsync(cluster.Broker, id, _ => []);
+        using var caller = Caller();
+        var wait = cluster.Devices.WaitForAsync(id, [new(13, State: PinState.High)], new() { IncludeCurrent = true, Timeout = comes ? TimeSpan.FromSeconds(30) : TimeSpan.FromMilliseconds(100) }, Cancelled);
+        if (comes)
+        {
+            await device.ReportAsync("""[{"pin":13,"state":1}]""", null);
+            await wait;
+            SpanTree.AssertEqual("""
+                - Client IDeviceGrain/WaitForAsync, below CALLER
+                  - Server IDeviceGrain/WaitForAsync
+                    mdc: command.kind=wait, command.outcome=matched, device.id=DEVICE
+                """, await cluster.Spans.WaitForAsync(caller.TraceId, 2), (caller.SpanId, "CALLER"));
+            return;
+        }
+
+        await Assert.ThrowsAsync<DeviceTimeoutException>(() => wait);
+        await AssertTraceAsync(caller, 2, """
+            - Client IDeviceGrain/WaitForAsync, Error, below CALLER
+              exception: type=MqttDeviceCluster.DeviceTimeoutException
+              - Server IDeviceGrain/WaitForAsync, Error
+                error: type=timeout
+                exception: type=MqttDeviceCluster.DeviceTimeoutException
+                mdc: command.kind=wait, command.outcome=timeout, device.id=DEVICE
+            """);
+    }
+
     [Fact]
     public async Task Command_NobodyListens_FailsAtThePublish()
     {
