@@ -13,6 +13,12 @@ internal sealed class SiloSampler(Sampler sampler) : Sampler
 
     public override SamplingResult ShouldSample(in SamplingParameters samplingParameters)
     {
+        if (samplingParameters.ParentContext is { IsRemote: false } parent && parent.TraceFlags.HasFlag(ActivityTraceFlags.Recorded))
+        {
+            // A part of what was chosen here, also by a ratio that never saw it: the write of an update.
+            return new SamplingResult(SamplingDecision.RecordAndSample);
+        }
+
         if (samplingParameters.ParentContext.TraceId != default)
         {
             return sampler.ShouldSample(samplingParameters);

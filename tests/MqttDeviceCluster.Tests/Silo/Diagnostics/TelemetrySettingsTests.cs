@@ -140,6 +140,18 @@ public sealed class TelemetrySettingsTests
         Assert.Equal(expected, Read("").CreateSampler().ShouldSample(new(parent, parent.TraceId, "write storage", ActivityKind.Client)).Decision);
     }
 
+    [Theory]
+    [InlineData(false, ActivityTraceFlags.Recorded, SamplingDecision.RecordAndSample)]
+    [InlineData(false, ActivityTraceFlags.None, SamplingDecision.Drop)]
+    [InlineData(true, ActivityTraceFlags.Recorded, SamplingDecision.Drop)]
+    public void Sampler_RatioThatAsksNoParent_StillKeepsATraceOfThisSiloWhole(bool isRemote, ActivityTraceFlags flags, SamplingDecision expected)
+    {
+        ActivityContext parent = new(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), flags, null, isRemote);
+
+        var sampler = Read("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0").CreateSampler();
+        Assert.Equal(expected, sampler.ShouldSample(new(parent, parent.TraceId, "write storage", ActivityKind.Client)).Decision);
+    }
+
     private static TelemetrySettings Read(string variables) => Read(
         variables.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(static variable => variable.Split('=', 2)).ToDictionary(static pair => pair[0], static pair => (string?)pair[1]));
 
