@@ -1,10 +1,13 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Streaming.Mqtt;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Trace;
@@ -16,9 +19,21 @@ public sealed class OtlpExportTests
 {
     private const string Device = "020000000001";
 
-    /// <summary>gRPC is what the variables mean when they name no protocol.</summary>
+    /// <summary>The other useful ones appear when something goes wrong.</summary>
+    private static readonly HashSet<string> OrleansThatAnySiloHas =
+    [
+        "orleans-app-requests-latency",
+        "orleans-catalog-activation-created",
+        "orleans-catalog-activations",
+        "orleans-gateway-connected-clients",
+        "orleans-storage-read-latency",
+        "orleans-storage-write-latency",
+    ];
+
+    /// <summary>gRPC is what the variables mean when they name no protocol: that of all signals is not there, or empty, which is the same by the specification.</summary>
     [Theory]
     [InlineData(OtlpExportProtocol.HttpProtobuf, "http/protobuf")]
+    [InlineData(OtlpExportProtocol.Grpc, "")]
     [InlineData(OtlpExportProtocol.Grpc, null)]
     public async Task Silo_WithAnEndpoint_ExportsTracesMetricsAndLogs(OtlpExportProtocol protocol, string? name)
     {
@@ -26,10 +41,10 @@ public sealed class OtlpExportTests
         await using var silo = await SiloProcess.StartAsync(new()
         {
             Arguments = ["--Simulate=3"],
+            Launcher = name is null ? ["env", "-u", "OTEL_EXPORTER_OTLP_PROTOCOL"] : [],
             Environment = new Dictionary<string, string>
             {
                 ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.Endpoint.OriginalString,
-                // Empty is the same as not there, by the specification.
                 ["OTEL_EXPORTER_OTLP_PROTOCOL"] = name ?? "",
                 ["OTEL_RESOURCE_ATTRIBUTES"] = "deployment.environment.name=test",
                 ["OTEL_SERVICE_NAME"] = "devices-under-test",
@@ -69,7 +84,12 @@ public sealed class OtlpExportTests
         Assert.Contains(receiver.Metrics, metric => metric.Scope == MqttStreamMetrics.MeterName && metric.Name == MqttStreamMetrics.Published && metric.Unit == "{message}");
         Assert.Contains(receiver.Metrics, metric => metric.Scope == DeviceInstruments.MeterName && metric.Name == DeviceInstruments.Commands);
         Assert.Contains(receiver.Metrics, metric => metric.Scope == "MqttDeviceCluster.Storage");
-        Assert.Contains(receiver.Metrics, metric => metric.Scope == "Microsoft.Orleans");
+        var orleans = receiver.Metrics.Where(metric => metric.Scope == OrleansMeter.Name).Select(metric => metric.Name).ToHashSet();
+        Assert.Subset(OrleansMeter.Useful.ToHashSet(), orleans);
+        Assert.Superset(OrleansThatAnySiloHas, orleans);
+        Assert.Equal(
+            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+            receiver.Metrics.First(metric => metric.Name == DeviceInstruments.CommandDuration).Bounds);
         Assert.Contains(receiver.Metrics, metric => metric.Scope == "System.Runtime");
         var attributes = receiver.Metrics.Where(metric => metric.Scope.StartsWith("MqttDeviceCluster", StringComparison.Ordinal)).SelectMany(metric => metric.Attributes).ToList();
         Assert.NotEmpty(attributes);
@@ -82,6 +102,54 @@ public sealed class OtlpExportTests
         Assert.Equal("", silo.Error);
 
         IEnumerable<OtlpSpan> Trace() => receiver.Spans.Where(span => span.TraceId == trace.ToString());
+    }
+
+    /// <summary>What a silo logs of a command, and of the update that confirms it, is found from its trace.</summary>
+    [Fact]
+    public async Task Logs_OfACommand_BelongToItsSpans()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var silo = await SiloProcess.StartAsync(new()
+        {
+            Arguments = ["--Simulate=1", "--Logging:LogLevel:MqttDeviceCluster=Debug"],
+            Environment = new Dictionary<string, string>
+            {
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = receiver.Endpoint.OriginalString,
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_METRICS_EXPORTER"] = "none",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "100",
+                ["OTEL_BLRP_SCHEDULE_DELAY"] = "100",
+            },
+        });
+        await silo.WaitForOutputAsync("Simulating 1 device");
+
+        // The device is in memory after this: with a store that fails it could not be read.
+        await SetPinAsync("low");
+
+        // With a store that fails, something is logged for the update as well: a command that goes well is one line.
+        RunInStore(silo, "ALTER TABLE grain_state RENAME TO hidden");
+        await SetPinAsync("high");
+        await receiver.WaitAsync(_ => Find(DeviceSpans.ErrorTag, DeviceSpans.NotStored) is { } update && LogsOf(update).Any(), "a log record of the update that was not stored");
+        RunInStore(silo, "ALTER TABLE hidden RENAME TO grain_state");
+
+        var update = Find(DeviceSpans.ErrorTag, DeviceSpans.NotStored)!;
+        Assert.All(LogsOf(update), log => Assert.Equal(("Debug", "MqttDeviceCluster.DeviceGrain"), (log.Severity, log.Category)));
+        await receiver.WaitAsync(_ => Request() is { } request && LogsOf(request).Any(), "the request's span and its log record");
+        var request = Request()!;
+        var line = Assert.Single(LogsOf(request));
+        Assert.Equal(("Information", "MqttDeviceCluster.Silo.FleetPage.SetPinEndpoint"), (line.Severity, line.Category));
+        Assert.Contains(Device, line.Body, StringComparison.Ordinal);
+
+        async Task SetPinAsync(string state)
+        {
+            using var answer = await silo.Http.PostAsJsonAsync(
+                new Uri("/fleet/pins", UriKind.Relative), new { device = Device, pin = 13, state }, TestContext.Current.CancellationToken);
+            Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        }
+
+        OtlpSpan? Request() => receiver.Spans.FirstOrDefault(span => span.TraceId == update.TraceId && span.Attributes.Contains(new("http.route", "/fleet/pins")));
+        OtlpSpan? Find(string attribute, string value) => receiver.Spans.FirstOrDefault(span => span.Attributes.Contains(new(attribute, value)));
+        IEnumerable<OtlpLog> LogsOf(OtlpSpan span) => receiver.Logs.Where(log => log.TraceId == span.TraceId && log.SpanId == span.SpanId);
     }
 
     [Fact]
@@ -139,6 +207,18 @@ public sealed class OtlpExportTests
         }
 
         Assert.Equal("", silo.Error);
+    }
+
+    private static void RunInStore(SiloProcess silo, string statement)
+    {
+        using SqliteConnection connection = new(
+            new SqliteConnectionStringBuilder { DataSource = Path.Combine(silo.DataDirectory, "devices.db"), Pooling = false, DefaultTimeout = 10 }.ToString());
+        connection.Open();
+        using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The statements are the test's own.
+        command.CommandText = statement;
+#pragma warning restore CA2100
+        command.ExecuteNonQuery();
     }
 
     /// <summary>Listens where an exporter that nobody told where to export to would look.</summary>

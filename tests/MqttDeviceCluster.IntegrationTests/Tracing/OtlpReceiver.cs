@@ -144,7 +144,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
                 {
                     // Gauge, sum, histogram, exponential histogram: a point of the first two has its attributes in field 7, of a histogram in 9, of the last in 1.
                     var attributes = Points(metric, 5, 7).Concat(Points(metric, 7, 7)).Concat(Points(metric, 9, 9)).Concat(Points(metric, 10, 1));
-                    Metrics = Metrics.Add(new(resource.Message(1)!.Attributes(1), scope.Message(1)!.Text(1), metric.Text(1), metric.Text(3), [.. attributes]));
+                    var bounds = metric.Messages(9).SelectMany(static data => data.Messages(1)).FirstOrDefault()?.Doubles(7) ?? [];
+                    Metrics = Metrics.Add(new(resource.Message(1)!.Attributes(1), scope.Message(1)!.Text(1), metric.Text(1), metric.Text(3), [.. attributes], bounds));
                 }
             }
         }
@@ -160,7 +161,7 @@ internal sealed class OtlpReceiver : IAsyncDisposable
             foreach (var scope in resource.Messages(2))
             {
                 Logs = Logs.AddRange(scope.Messages(2).Select(record => new OtlpLog(
-                    resource.Message(1)!.Attributes(1), scope.Message(1)!.Text(1), record.Text(3), record.Message(5)!.Text(1), record.Hex(9))));
+                    resource.Message(1)!.Attributes(1), scope.Message(1)!.Text(1), record.Text(3), record.Message(5)!.Text(1), record.Hex(9), record.Hex(10))));
             }
         }
     }
@@ -177,9 +178,14 @@ internal sealed record OtlpSpan(
     int Kind,
     IReadOnlyList<KeyValuePair<string, string>> Attributes);
 
-/// <summary>A metric as it came, with the attributes of all its points.</summary>
+/// <summary>A metric as it came, with the attributes of all its points, and the bounds of its buckets if it is a histogram.</summary>
 internal sealed record OtlpMetric(
-    IReadOnlyList<KeyValuePair<string, string>> Resource, string Scope, string Name, string Unit, IReadOnlyList<KeyValuePair<string, string>> Attributes);
+    IReadOnlyList<KeyValuePair<string, string>> Resource,
+    string Scope,
+    string Name,
+    string Unit,
+    IReadOnlyList<KeyValuePair<string, string>> Attributes,
+    IReadOnlyList<double> Bounds);
 
 /// <summary>A log record as it came.</summary>
-internal sealed record OtlpLog(IReadOnlyList<KeyValuePair<string, string>> Resource, string Category, string Severity, string Body, string TraceId);
+internal sealed record OtlpLog(IReadOnlyList<KeyValuePair<string, string>> Resource, string Category, string Severity, string Body, string TraceId, string SpanId);

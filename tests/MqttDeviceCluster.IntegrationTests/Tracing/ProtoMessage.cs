@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Google.Protobuf;
 
 namespace MqttDeviceCluster.IntegrationTests.Tracing;
@@ -43,6 +44,9 @@ internal sealed class ProtoMessage
         uint narrow => narrow,
         _ => 0,
     };
+
+    /// <summary>Returns repeated numbers, packed.</summary>
+    public IReadOnlyList<double> Doubles(int field) => Find(field) is ByteString bytes ? [.. MemoryMarshal.Cast<byte, double>(bytes.Span)] : [];
 
     /// <summary>Reads attributes: KeyValue messages, their values as text.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Attributes(int field) => [.. Messages(field).Select(pair =>
