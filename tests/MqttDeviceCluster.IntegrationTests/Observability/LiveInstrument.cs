@@ -20,6 +20,14 @@ internal sealed class LiveInstrument(Instrument instrument)
     /// <summary>Gets <c>counter</c>, <c>up-down counter</c>, <c>gauge</c> or <c>histogram</c>.</summary>
     public string Kind { get; } = KindOf(instrument);
 
+    /// <summary>Gets the bounds of a histogram's buckets, if it says which.</summary>
+    public IReadOnlyList<double> Bounds { get; } = instrument switch
+    {
+        Histogram<double> histogram => histogram.Advice?.HistogramBucketBoundaries ?? [],
+        Histogram<int> histogram => [.. histogram.Advice?.HistogramBucketBoundaries?.Select(static bound => (double)bound) ?? []],
+        _ => [],
+    };
+
     public bool WasMeasured => Volatile.Read(ref _measurements) > 0;
 
     /// <summary>Gets the attributes with which it was measured, in order.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Streaming.Mqtt;
 
@@ -30,6 +31,21 @@ public sealed class MetricsTests(LiveSilo silo)
             Assert.Matches("^[A-Za-z0-9_]{1,32}$", value.Value);
             Assert.DoesNotContain(LiveSilo.Secrets, secret => value.Value.Contains(secret, StringComparison.OrdinalIgnoreCase));
         });
+    }
+
+    [Fact]
+    public void Histograms_OfALiveSilo_HaveBucketsFromAFastDiskToALongTimeout()
+    {
+        var histograms = silo.Own.Where(static i => i.Kind == "histogram").Select(static i => $"{i.Name} | {i.Unit} | {string.Join(' ', i.Bounds.Select(static bound => bound.ToString(CultureInfo.InvariantCulture)))}");
+        Assert.Equal(
+            [
+                "mdc.command.duration | s | 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60",
+                "mdc.storage.commit.duration | s | 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10",
+                "mdc.storage.commit.size | {operation} | 1 2 4 8 16 32 64 128 256 512 1024",
+                "mqtt.stream.delivery.duration | s | 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30",
+                "mqtt.stream.publish.duration | s | 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30",
+            ],
+            histograms);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -50,6 +51,26 @@ internal static partial class PrometheusFiles
 
     /// <summary>Returns the names that are attributes or metrics of ours.</summary>
     public static IEnumerable<string> OwnNamesIn(string expression) => Own().Matches(expression).Select(static match => match.Value);
+
+    /// <summary>Returns the labels that an expression, or a series of the rules' unit tests, gives a value, with each value of an alternative.</summary>
+    public static IEnumerable<(string Metric, string Label, string Value)> ValuesIn(string expression) =>
+        from selector in Selector().Matches(WithValues(expression))
+        from matcher in Matcher().Matches(selector.Groups["matchers"].Value)
+        from value in matcher.Groups["value"].Value.Split('|')
+        select (selector.Groups["metric"].Value, matcher.Groups["label"].Value, value);
+
+    /// <summary>Returns the histograms of which a quantile is compared with a number.</summary>
+    public static IEnumerable<(string Metric, double Limit)> QuantileLimitsIn(string expression) => QuantileLimit().Matches(expression)
+        .Select(static match => (match.Groups["metric"].Value, double.Parse(match.Groups["limit"].Value, CultureInfo.InvariantCulture)));
+
+    [GeneratedRegex(@"(?<metric>[a-z_]+)\{(?<matchers>[^}]*)\}")]
+    private static partial Regex Selector();
+
+    [GeneratedRegex("""(?<label>\w+)(?:=~|!~|!=|=)"(?<value>[^"]*)""")]
+    private static partial Regex Matcher();
+
+    [GeneratedRegex(@"histogram_quantile\([0-9.]+, sum by \([^)]*\) \(rate\((?<metric>\w+)\[\w+\]\)\)\)\s*>\s*(?<limit>[0-9.]+)")]
+    private static partial Regex QuantileLimit();
 
     [GeneratedRegex(@"- alert: (\w+)")]
     private static partial Regex Alert();
