@@ -65,10 +65,10 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         var device = Device(deviceId);
         ThrowIfDefault(filters, nameof(filters));
 
-        // A wait that was cut short is not begun anew: it would have missed what happened in between.
+        // What happens until it stands is missed, unless it also asks for what is: then it may begin later.
         return RetryAsync(
             Clamp(options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
-            static exception => DidNotBegin(exception.InnerException),
+            exception => options is { IncludeCurrent: true } && DidNotBegin(exception.InnerException),
             left => BoundAsync(
                 deviceId,
                 device.WaitForAsync(filters, left is { } timeout ? (options ?? DefaultWait) with { Timeout = timeout } : options, cancellationToken),
@@ -122,7 +122,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             {
                 return await call().ConfigureAwait(false);
             }
-            catch (OrleansException exception) when (IsLoss(exception))
+            catch (OrleansException exception)
             {
                 if (time.GetElapsedTime(started) >= Grace)
                 {
@@ -169,9 +169,9 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             {
                 return await call(left).ConfigureAwait(false);
             }
-            catch (DeviceInterruptedException exception) when (mayRetry(exception) && Left() > RetryDelay + LeastLeft)
+            catch (DeviceInterruptedException exception) when (mayRetry(exception) && (left = Left()) > RetryDelay + (2 * LeastLeft))
             {
-                await Task.Delay(Min(delay, Left() - LeastLeft), time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(Min(delay, left.Value - (2 * LeastLeft)), time, cancellationToken).ConfigureAwait(false);
                 left = Left();
                 if (left < LeastLeft)
                 {
@@ -195,7 +195,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         {
             throw new DeviceTimeoutException(deviceId, time.GetElapsedTime(started), asked(), published: mayAct);
         }
-        catch (OrleansException exception) when (IsLoss(exception))
+        catch (OrleansException exception)
         {
             throw Lost(deviceId, exception, mayAct);
         }
@@ -220,17 +220,17 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         }
     }
 
-    // The call was turned away, or its silo was lost with it.
-    private static bool IsLoss(OrleansException exception) => exception is OrleansMessageRejectionException or ConnectionFailedException or ClientNotAvailableException;
-
     /// <summary>
-    /// Whether Orleans turned the call away instead of letting it begin. Of a silo that was lost it says with one and the same type that calls to it can no longer be handed over, and that those under way
-    /// may or may not have been served: only its words tell which. What they do not tell for certain is unknown.
+    /// Whether Orleans turned the call away instead of letting it begin. Of a silo that stops or was lost it says with one and the same type that calls to it cannot be handed over any more, and that those
+    /// under way may or may not have been served: only its words tell which. They may hold the names of devices and callers, so they are compared whole or from their beginning; what they do not tell is unknown.
     /// </summary>
     private static bool DidNotBegin(Exception? exception) => exception switch
     {
-        SiloUnavailableException => exception.Message == "Silo unavailable" || exception.Message.Contains(" is rejecting message", StringComparison.Ordinal),
-        OrleansMessageRejectionException or ConnectionFailedException => true,
+        SiloUnavailableException { Message: var said } => said == "Silo unavailable"
+            || said.StartsWith("Silo '", StringComparison.Ordinal)
+            || said.StartsWith("Cannot place grain '", StringComparison.Ordinal)
+            || said.StartsWith("Unable to select a candidate because there are no compatible silos", StringComparison.Ordinal),
+        OrleansMessageRejectionException or ConnectionFailedException or GatewayTooBusyException => true,
         _ => false,
     };
 

@@ -9,8 +9,9 @@ namespace MqttDeviceCluster;
 /// <para>Every call also throws <see cref="ArgumentException"/> for a device id that breaks the rules of <see cref="DeviceId.IsValid"/>,
 /// <see cref="OperationCanceledException"/> when its token is cancelled, and <see cref="DeviceInterruptedException"/> when its silo was lost or none can be reached. What only asks
 /// is asked again for five seconds before.</para>
-/// <para>A command that was certainly not published, because its silo is stopping or was paused, is tried again every 100 ms for as long as its timeout lasts; a caller of
-/// <see cref="IDeviceGrain"/> gets the <see cref="DeviceInterruptedException"/> at once. One that may have been published is never tried again.</para>
+/// <para>A command that was not published because its silo is stopping or was paused, or that Orleans turned away because it could not be handed to its silo, is tried again for as long as its timeout
+/// lasts, after 100 ms at first and after up to a second later on; a caller of <see cref="IDeviceGrain"/> gets the exception at once. One that began and may have been published is never tried again.
+/// A wait with <see cref="WaitOptions.IncludeCurrent"/> that was turned away is tried again as well; one that was cut short is not, since it may have missed what it waits for.</para>
 /// <para>A cancelled call ends at once; the silo hears of it by a message. A command whose turn comes in that moment is still published, one
 /// that is behind another is not.</para>
 /// <para>A call whose silo never answers ends with <see cref="DeviceTimeoutException"/> a few seconds after its own timeout.</para>

@@ -19,7 +19,9 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
     private const int DefaultQueueSize = 2048;
     private const int DefaultBatchSize = 512;
 
-    private static readonly string[] ForAllSamplers = ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"];
+    // Those that the specification names and a silo does not have: they are no mistake.
+    private static readonly string[] OtherExporters = ["none", "console", "logging", "prometheus", "zipkin"];
+    private static readonly string[] Samplers = ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"];
 
     /// <summary>Gets whether <c>OTEL_TRACES_SAMPLER</c> turns everything off that nobody else has begun.</summary>
     public bool NeverBegins => Sampler().EndsWith("always_off", StringComparison.Ordinal);
@@ -27,8 +29,15 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
     /// <summary>Gets where a signal goes; <see langword="null"/> when it is not exported.</summary>
     public Uri? Destination(OtlpSignal signal)
     {
-        if (configuration[$"OTEL_{Name(signal)}_EXPORTER"] is { Length: > 0 } exporters && !exporters.Split(',', StringSplitOptions.TrimEntries).Contains("otlp"))
+        var exportersKey = $"OTEL_{Name(signal)}_EXPORTER";
+        var exporters = Text(exportersKey)?.Split(',', StringSplitOptions.TrimEntries);
+        if (exporters?.Contains("otlp") == false)
         {
+            if (exporters.FirstOrDefault(static exporter => !OtherExporters.Contains(exporter)) is { } unknown)
+            {
+                Report($"{exportersKey} must be otlp or none but is '{unknown}'");
+            }
+
             return null;
         }
 
@@ -59,6 +68,11 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
         {
             // They hold passwords: what is there is not repeated.
             Report($"{headersKey} must be names and values of HTTP headers such as name=value,name=value, with no blank in a name; what is no printable ASCII, a comma or a line break cannot be sent, also as %2C or %0A");
+        }
+
+        if (Find(signal, "COMPRESSION") is var (compressionKey, compression) && compression is not ("none" or "gzip"))
+        {
+            Report($"{compressionKey} must be none or gzip but is '{compression}'");
         }
 
         CheckNumber($"OTEL_EXPORTER_OTLP_{Name(signal)}_TIMEOUT");
@@ -99,9 +113,9 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
     private void CheckSampler()
     {
         var sampler = Sampler();
-        if (!ForAllSamplers.Contains(sampler))
+        if (!Samplers.Contains(sampler))
         {
-            Report($"{SamplerKey} must be one of {string.Join(", ", ForAllSamplers)} but is '{sampler}'");
+            Report($"{SamplerKey} must be one of {string.Join(", ", Samplers)} but is '{sampler}'");
         }
         else if (sampler.EndsWith("ratio", StringComparison.Ordinal) && Text(RatioKey) is { } ratio && !TryParseRatio(ratio, out _))
         {
@@ -177,8 +191,8 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
         return null;
     }
 
-    // An empty variable is none, as the specification has it.
-    private string? Text(string key) => configuration[key] is { Length: > 0 } value ? value : null;
+    // An empty variable is none, as the specification has it, and the SDK does without the blanks around one.
+    private string? Text(string key) => configuration[key]?.Trim() is { Length: > 0 } value ? value : null;
 
     private string Sampler() => Text(SamplerKey)?.ToLowerInvariant() ?? "parentbased_always_on";
 

@@ -12,6 +12,9 @@ internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) 
 {
     public const string FormatterName = "line";
 
+    // No line of a trace looks like a message, whatever a device's text in it says.
+    private const string TraceIndent = "    ";
+
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
@@ -34,7 +37,8 @@ internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) 
             if (start.TracesAlways || (start.IsOver && logEntry.LogLevel >= LogLevel.Error))
             {
                 textWriter.WriteLine();
-                WriteVisible(textWriter, exception.ToString());
+                textWriter.Write(TraceIndent);
+                WriteVisible(textWriter, exception.ToString().ReplaceLineEndings(Environment.NewLine + TraceIndent));
             }
             else
             {
@@ -52,7 +56,7 @@ internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) 
         for (var i = 0; i < text.Length; i++)
         {
             var c = text[i];
-            if (char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format && c is not ('\r' or '\n' or '\t'))
+            if (char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format && c is not ('\n' or '\t'))
             {
                 textWriter.Write(text.AsSpan(written, i - written));
                 textWriter.Write(string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}"));

@@ -70,14 +70,7 @@ internal static class SiloHost
             SiloComposition.AddSilo(builder, settings);
             await using var app = builder.Build();
             SiloComposition.MapEndpoints(app, settings);
-            try
-            {
-                return await RunAsync(app, settings);
-            }
-            finally
-            {
-                await TelemetryShutdown.RunAsync(app.Services);
-            }
+            return await RunAsync(app, settings);
         }
         catch (SiloStartException e)
         {
@@ -132,7 +125,7 @@ internal static class SiloHost
         {
             await app.StartAsync();
         }
-        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        catch (Exception e) when (app.Lifetime.ApplicationStopping.IsCancellationRequested && IsCancellation(e))
         {
             return SiloExitCodes.Stopped;
         }
@@ -142,8 +135,16 @@ internal static class SiloHost
         log.Started(settings, app.Urls);
         await app.WaitForShutdownAsync();
         log.Stopped();
+        await TelemetryShutdown.RunAsync(app.Services);
         return SiloExitCodes.Stopped;
     }
+
+    // Orleans has one of its own, which is none.
+    private static bool IsCancellation(Exception e) => e switch
+    {
+        AggregateException { InnerExceptions: var inner } => inner.All(IsCancellation),
+        _ => e is OperationCanceledException or OrleansLifecycleCanceledException,
+    };
 
     // Orleans and the host wrap what a lifecycle stage threw.
     private static Exception Unwrap(Exception e) => e switch

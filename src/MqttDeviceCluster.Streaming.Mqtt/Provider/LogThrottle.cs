@@ -38,7 +38,15 @@ internal sealed class LogThrottle(TimeProvider timeProvider)
 
             if (_entered == MaxPerInterval)
             {
-                _othersHeldBack++;
+                if (_entries.ContainsKey(key))
+                {
+                    _entries[key] = entry with { HeldBack = entry.HeldBack + 1 };
+                }
+                else
+                {
+                    _othersHeldBack++;
+                }
+
                 return false;
             }
 

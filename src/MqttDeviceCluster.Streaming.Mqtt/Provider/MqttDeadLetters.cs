@@ -136,6 +136,7 @@ internal sealed partial class MqttDeadLetters(
     private void Lose(string topic, string reason)
     {
         metrics.DeadLetterLost();
+        // One topic: others there are none.
         if (_losses.TryEnter(topic, out var heldBack, out _))
         {
             LogDeadLetterLost(topic, reason, heldBack);

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Silo;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.Hosting;
 using YamlDotNet.Serialization;
 
@@ -32,7 +33,7 @@ public sealed class ComposeTests
     private static SiloSettings SettingsOf(string name, Dictionary<string, object> service)
     {
         var grace = (string)service["stop_grace_period"];
-        Assert.True(Seconds(grace) > SiloComposition.ShutdownTimeout.TotalSeconds, $"{name} is killed after {grace}");
+        Assert.True(Seconds(grace) > (SiloComposition.ShutdownTimeout + TelemetryShutdown.Timeout).TotalSeconds, $"{name} is killed after {grace}");
 
         // What the others are told is the address that it has.
         var environment = Map(service["environment"]).ToDictionary(static variable => variable.Key.Replace("__", ":", StringComparison.Ordinal), static variable => (string?)variable.Value?.ToString());

@@ -3,6 +3,7 @@ using k8s.Models;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Configuration.Memory;
 using MqttDeviceCluster.Silo;
+using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.Hosting;
 using Orleans.Configuration;
 
@@ -285,9 +286,9 @@ internal static class ManifestRules
         var settings = SettingsOf(manifests);
         var grace = TimeSpan.FromSeconds(pod.TerminationGracePeriodSeconds ?? 30);
         var before = TimeSpan.FromSeconds(container.Lifecycle?.PreStop?.Sleep?.Seconds ?? 0);
-        if (grace < before + SiloComposition.ShutdownTimeout + LeastGraceLeft)
+        if (grace < before + SiloComposition.ShutdownTimeout + TelemetryShutdown.Timeout + LeastGraceLeft)
         {
-            yield return $"The grace of {grace.TotalSeconds} s does not cover an orderly stop, which may take {SiloComposition.ShutdownTimeout.TotalSeconds} s after {before.TotalSeconds} s.";
+            yield return $"The grace of {grace.TotalSeconds} s does not cover an orderly stop, which may take {(SiloComposition.ShutdownTimeout + TelemetryShutdown.Timeout).TotalSeconds} s after {before.TotalSeconds} s.";
         }
 
         // Long enough for what turns away by readiness: one period of its probe that fails as often as it must.

@@ -1,7 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Faults;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
@@ -40,8 +37,8 @@ public sealed class QuietLogTests
         await using var broker = await MosquittoBroker.StartAsync();
         await using var silo = await SiloProcess.StartAsync(new() { Broker = broker.ConnectionString });
         await silo.WaitForOutputAsync("command topics");
-        using var host = await ConnectAsync(silo);
-        var cluster = host.Services.GetRequiredService<IDeviceCluster>();
+        using var client = await SiloClient.ConnectAsync(silo);
+        var cluster = client.Cluster;
         var before = Lines().Length;
         var updates = 0;
         await using var subscription = cluster.OnUpdate(new PinFilter(Pin: 13), (_, _) =>
@@ -74,16 +71,5 @@ public sealed class QuietLogTests
         return (Lines()[before..], failures);
 
         string[] Lines() => silo.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-    }
-
-    private static async Task<IHost> ConnectAsync(SiloProcess silo)
-    {
-        var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
-        builder.UseOrleansClient(client => client.UseLocalhostClustering(silo.GatewayPort));
-        builder.Services.AddDeviceCluster();
-        var host = builder.Build();
-        await host.StartAsync(TestContext.Current.CancellationToken);
-        return host;
     }
 }

@@ -37,6 +37,20 @@ public sealed class SiloProcessTests
     }
 
     [Theory]
+    [InlineData("Grain storage 'Default' opened")]
+    [InlineData("The MQTT connection (receive)")]
+    public async Task Stop_InTheMiddleOfTheStart_IsNoFailure(string line)
+    {
+        await using var silo = SiloProcess.Launch(new());
+        await silo.WaitForOutputAsync(line);
+
+        silo.Terminate();
+
+        Assert.Equal(0, await silo.WaitForExitAsync());
+        Assert.Equal("", silo.Error);
+    }
+
+    [Theory]
     [InlineData("the embedded broker", "--EmbeddedBroker:Port")]
     [InlineData("the silo", "--Orleans:Endpoints:SiloPort")]
     [InlineData("the Orleans gateway", "--Orleans:Endpoints:GatewayPort")]

@@ -109,7 +109,7 @@ public sealed class DeviceClusterTests
     [Fact]
     public async Task SetPinsAsync_SiloWasLostWithTheCall_SaysThatTheOutcomeIsUnknownAndDoesNotAskAgain()
     {
-        SiloUnavailableException said = new("The target silo became unavailable for message: Request [client → device/a].");
+        SiloUnavailableException said = new("The target silo became unavailable for message: Request [Silo 'x' is shutting down. → device/Silo unavailable].");
         _grain.Command = Task.FromException<CommandResult>(said);
 
         var lost = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, Token));
@@ -122,7 +122,9 @@ public sealed class DeviceClusterTests
     public static TheoryData<OrleansException> TurnedAway => new()
     {
         new SiloUnavailableException(),
-        new SiloUnavailableException("Silo S127.0.0.1:11111:1 is rejecting message: Request [client → device/a]. Reason = the connection ended"),
+        new SiloUnavailableException("Silo 'S127.0.0.1:11111:1' is shutting down."),
+        new SiloUnavailableException("Cannot place grain 'device/a' because there are no compatible silos."),
+        new GatewayTooBusyException("Shedding load"),
         new ConnectionFailedException("Unable to connect to S127.0.0.1:11111:1"),
         Rejection("Silo stopping"),
     };
@@ -157,10 +159,32 @@ public sealed class DeviceClusterTests
         _time.Advance(TimeSpan.FromMilliseconds(200));
         _time.Advance(TimeSpan.FromMilliseconds(400));
         Assert.False(call.IsCompleted);
-        _time.Advance(TimeSpan.FromMilliseconds(250));
+        _time.Advance(TimeSpan.FromMilliseconds(200));
 
-        Assert.Same(turnedAway, (await Assert.ThrowsAsync<DeviceInterruptedException>(() => call)).InnerException);
-        Assert.Equal(5, _grain.Calls);
+        var failure = await Assert.ThrowsAsync<DeviceInterruptedException>(() => call);
+        Assert.Same(turnedAway, failure.InnerException);
+        Assert.True(failure.Published);
+        Assert.Equal((5, TimeSpan.FromMilliseconds(100)), (_grain.Calls, _grain.Options!.Timeout));
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_ClockJumpsWhileACallIsTurnedAway_EndsAllTheSame()
+    {
+        _grain.Command = Task.FromException<CommandResult>(Rejection("Silo stopping"));
+        JumpingTimeProvider time = new(TimeSpan.FromMilliseconds(440));
+
+        var call = new DeviceCluster(StubGrainFactory.Create(_grain), time, NullLogger<DeviceCluster>.Instance).SetPinsAsync(
+            "a", [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token);
+
+        await Assert.ThrowsAsync<DeviceInterruptedException>(() => call.WaitAsync(TimeSpan.FromSeconds(20), Token));
+    }
+
+    /// <summary>A clock that is so much later at each look.</summary>
+    private sealed class JumpingTimeProvider(TimeSpan jump) : TimeProvider
+    {
+        private long _looks;
+
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + (Interlocked.Increment(ref _looks) * jump);
     }
 
     [Fact]
@@ -168,12 +192,13 @@ public sealed class DeviceClusterTests
     {
         _grain.Wait = Task.FromException<ImmutableArray<PinUpdate>>(Rejection("Silo stopping"));
         var call = Cluster().WaitForAsync("a", [new(13)], new() { Timeout = TimeSpan.FromSeconds(1), IncludeCurrent = true }, Token);
+        await Assert.ThrowsAsync<DeviceInterruptedException>(() => Cluster().WaitForAsync("a", [new(13)], null, Token));
         DeviceInterruptedException cut = new("a", "the silo is stopping", published: false);
         _grain.Wait = Task.FromException<ImmutableArray<PinUpdate>>(cut);
         _time.Advance(DeviceCluster.RetryDelay);
 
         Assert.Same(cut, await Assert.ThrowsAsync<DeviceInterruptedException>(() => call));
-        Assert.Equal((2, new() { Timeout = TimeSpan.FromMilliseconds(900), IncludeCurrent = true }), (_grain.Calls, _grain.WaitOptions));
+        Assert.Equal((3, new() { Timeout = TimeSpan.FromMilliseconds(900), IncludeCurrent = true }), (_grain.Calls, _grain.WaitOptions));
     }
 
     // Orleans alone can make it.

@@ -38,10 +38,12 @@ public sealed class DeviceTracerTests
 
     private static Activity Start(DeviceMessage message)
     {
+        // Other tests run meanwhile, and a listener hears all of the process.
+        AsyncLocal<bool> isOurs = new() { Value = true };
         using ActivityListener listener = new()
         {
             ShouldListenTo = static source => source.Name == MqttStreamTracing.ActivitySourceName,
-            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => isOurs.Value ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
         };
         ActivitySource.AddActivityListener(listener);
         return new DeviceTracer(1).Start("a", message, default)!;

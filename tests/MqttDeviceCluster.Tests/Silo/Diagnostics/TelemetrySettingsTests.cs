@@ -34,6 +34,8 @@ public sealed class TelemetrySettingsTests
     [InlineData("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=/v1/logs", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT must be a URL such as http://collector.example:4317 or :4318.")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf but is 'http/json'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_TRACES_EXPORTER=oltp", "OTEL_TRACES_EXPORTER must be otlp or none but is 'oltp'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_LOGS_COMPRESSION=zstd", "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION must be none or gzip but is 'zstd'.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_METRIC_EXPORT_INTERVAL=0", "OTEL_METRIC_EXPORT_INTERVAL must be a whole number, 1 or more, but is '0'.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT must be a whole number, 1 or more, but is '10s'.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=-1", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT must be a whole number, 1 or more, but is '-1'.")]
@@ -60,6 +62,14 @@ public sealed class TelemetrySettingsTests
         // Where nothing is traced it is not asked.
         variables.Remove("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
         Assert.False(Read(variables).Traces);
+    }
+
+    [Fact]
+    public void Read_BlanksAroundAValue_AreNotPartOfIt()
+    {
+        var settings = Read(new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = " http://c:4317\n", ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc ", ["OTEL_TRACES_SAMPLER"] = " " });
+
+        Assert.Equal([("traces, metrics, logs", "http://c:4317/")], settings.Destinations);
     }
 
     [Theory]

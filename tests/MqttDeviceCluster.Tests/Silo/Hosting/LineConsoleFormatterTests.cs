@@ -24,7 +24,8 @@ public sealed class LineConsoleFormatterTests
         _start.IsOver = true;
         Assert.Equal("03:04:05.678 warn Device: \\u001B[31mred\\u0007 \\u0000 \\u202Etxt.exe ü 温\tx\n", Write(LogLevel.Warning, "\u001b[31mred\u0007 \0 \u202etxt.exe ü 温\tx", null));
         Assert.EndsWith(" [InvalidOperationException: \\u001B]\n", Write(LogLevel.Warning, "a", Thrown("\u001b")), StringComparison.Ordinal);
-        Assert.Contains("Exception: \\u009B1m\n   at ", Write(LogLevel.Error, "a", Thrown("\u009b1m")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains("Exception: \\u009B1m\n       at ", Write(LogLevel.Error, "a", Thrown("\u009b1m")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains("Exception: a\n    03:04:05.678 info forged", Write(LogLevel.Error, "a", Thrown("a\r03:04:05.678 info forged")).ReplaceLineEndings("\n"), StringComparison.Ordinal);
     }
 
     [Fact]

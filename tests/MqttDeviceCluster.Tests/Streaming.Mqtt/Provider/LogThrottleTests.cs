@@ -34,6 +34,13 @@ public sealed class LogThrottleTests
         Assert.Equal((0, 99_990), (heldBack, others));
         Assert.True(throttle.TryEnter("another", out _, out others));
         Assert.Equal(0, others);
+
+        // One that had its turn before, and now finds ten others there before it.
+        Assert.Equal(8, Enumerable.Range(0, 100).Count(i => throttle.TryEnter($"third {i}", out _, out _)));
+        Assert.False(throttle.TryEnter("0", out _, out _));
+        _time.Advance(TimeSpan.FromSeconds(61));
+        Assert.True(throttle.TryEnter("0", out heldBack, out others));
+        Assert.Equal((1, 92), (heldBack, others));
     }
 
     [Fact]
