@@ -51,4 +51,15 @@ public sealed record CommandOptions
     /// </remarks>
     [Id(4)]
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>
+    /// Gets the command's id, which is in its result, in logs and traces, and goes to the device in the Correlation Data. Default <see langword="null"/>: the grain makes one.
+    /// </summary>
+    /// <remarks>
+    /// One id is one command: a call with an id that the device's grain has, and that was or may have been published, publishes nothing. It gets the result of the one that runs, or
+    /// <see cref="DeviceInterruptedException"/> with <c>Published</c> true after that. The grain knows an id for eight further commands, and not after it has moved to another silo.
+    /// <c>IDeviceCluster</c> makes one for each call, so that no call that the network delivers twice is two commands. It must not be empty (all zero).
+    /// </remarks>
+    [Id(5)]
+    public Guid? CommandId { get; init; }
 }

@@ -143,13 +143,18 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         Func<ImmutableArray<int>> asked,
         CancellationToken cancellationToken)
     {
-        var dated = (options ?? DefaultOptions) with { Deadline = options?.Deadline ?? time.GetUtcNow() + TimeoutOf(options) };
+        // One id for all tries: whatever arrives twice begins once.
+        var named = (options ?? DefaultOptions) with
+        {
+            Deadline = options?.Deadline ?? time.GetUtcNow() + TimeoutOf(options),
+            CommandId = options?.CommandId ?? Guid.NewGuid(),
+        };
         return RetryAsync(
             TimeoutOf(options),
             static exception => !exception.Published || DidNotBegin(exception.InnerException),
             left =>
             {
-                var current = left is { } timeout ? dated with { Timeout = timeout } : dated;
+                var current = left is { } timeout ? named with { Timeout = timeout } : named;
                 return BoundAsync(deviceId, call(current), TimeoutOf(current) + pulse, asked, mayAct: true, cancellationToken);
             },
             cancellationToken);

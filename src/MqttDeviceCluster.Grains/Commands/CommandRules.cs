@@ -81,6 +81,11 @@ internal static class CommandRules
     public static void Validate(CommandOptions options)
     {
         ThrowIfOutOfRange(options.Timeout, CommandOptions.MaxTimeout, nameof(options));
+        if (options.CommandId == Guid.Empty)
+        {
+            throw new ArgumentException($"{nameof(options.CommandId)} is empty.", nameof(options));
+        }
+
         if (!Enum.IsDefined(options.PulseConfirmedBy))
         {
             throw new ArgumentException(

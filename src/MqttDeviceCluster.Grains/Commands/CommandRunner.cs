@@ -43,6 +43,7 @@ internal sealed partial class CommandRunner(
     private static readonly TimeSpan LeastLeftAfterLine = TimeSpan.FromMilliseconds(20);
 
     private readonly CommandLine _line = new(maxWaiting);
+    private readonly RecentCommands _recent = new(deviceId);
     private CommandMatch? _confirming;
 
     /// <summary>Gets whether no command runs or waits.</summary>
@@ -58,7 +59,12 @@ internal sealed partial class CommandRunner(
     /// <param name="request">The command.</param>
     /// <param name="interrupted">Cancelled when the activation or its silo is to end.</param>
     /// <param name="cancellationToken">The caller's.</param>
-    public async Task<CommandResult> RunAsync(CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken)
+    public Task<CommandResult> RunAsync(CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken) =>
+        request.Options.CommandId is { } id
+            ? _recent.RunAsync(id, () => RunAsync(id, request, interrupted, cancellationToken))
+            : RunAsync(Guid.NewGuid(), request, interrupted, cancellationToken);
+
+    private async Task<CommandResult> RunAsync(Guid id, CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfOffline(request);
@@ -74,7 +80,6 @@ internal sealed partial class CommandRunner(
         using CancellationTokenSource timeout = new(allowed, time);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, interrupted, cancellationToken);
 
-        var id = Guid.NewGuid();
         CommandMatch match = new(id, request.Asked) { IsSent = false };
         var command = request.ToCommand(id, deadline, giveUp.Token) with { Sending = () => match.IsSent = true };
         if (CommandSpan.Current is { } span)

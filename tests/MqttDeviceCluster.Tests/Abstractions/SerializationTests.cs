@@ -26,7 +26,7 @@ public sealed class SerializationTests
         Update,
         new PinUpdate(14, null, (PinState)512, Noon),
         new PinFilter(13, PinMode.Input, PinState.Low),
-        new CommandOptions { Timeout = TimeSpan.FromSeconds(7), Confirm = false, PulseConfirmedBy = PulseEdge.Either, WhenOffline = WhenOffline.Fail },
+        new CommandOptions { Timeout = TimeSpan.FromSeconds(7), CommandId = Guid.Parse("01234567-89ab-cdef-0123-456789abcdef"), Confirm = false, PulseConfirmedBy = PulseEdge.Either, WhenOffline = WhenOffline.Fail },
         new WaitOptions { Timeout = TimeSpan.FromSeconds(7), InOneUpdate = true, IncludeCurrent = true },
         new CommandResult("a", Id, [Update], Evidence.Echoed),
         Snapshot,

@@ -146,6 +146,7 @@ public sealed class DeviceClusterTests
 
         Assert.Same(result, await call);
         Assert.Equal(3, _grain.Calls);
+        Assert.NotNull(Assert.Single(_grain.CommandIds.Distinct()));
         Assert.Equal(TimeSpan.FromMilliseconds(700), _grain.Options!.Timeout);
     }
 
@@ -297,11 +298,14 @@ public sealed class DeviceClusterTests
 
         public CommandOptions? Options { get; private set; }
 
+        public List<Guid?> CommandIds { get; } = [];
+
         public Exception? SnapshotFails { get; set; }
 
         public Task<CommandResult> SetPinsAsync(ImmutableArray<SetPin> pins, CommandOptions? options, CancellationToken cancellationToken)
         {
             Options = options;
+            CommandIds.Add(options?.CommandId);
             return Called(Command);
         }
 
