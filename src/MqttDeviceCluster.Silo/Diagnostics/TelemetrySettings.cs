@@ -46,9 +46,11 @@ internal sealed class TelemetrySettings
 
     public bool Logs => _destinations.ContainsKey(OtlpSignal.Logs);
 
-    /// <summary>Gets what goes where, for people: the names of the signals, and a URL without user and password.</summary>
+    /// <summary>Gets what goes where and how, for people: the names of the signals, and a URL without its query, with the protocol.</summary>
     public IEnumerable<(string Signals, string Url)> Destinations => _destinations
-        .GroupBy(static pair => pair.Value.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped), static pair => pair.Key.ToString().ToLowerInvariant())
+        .GroupBy(
+            pair => $"{pair.Value.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)} ({_variables.ProtocolOf(pair.Key)})",
+            static pair => pair.Key.ToString().ToLowerInvariant())
         .Select(static group => (string.Join(", ", group), group.Key));
 
     /// <summary>Gets the share of the messages that answer no traced command and get a trace of their own.</summary>

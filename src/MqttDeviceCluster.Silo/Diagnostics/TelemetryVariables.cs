@@ -19,6 +19,9 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
     private const int DefaultQueueSize = 2048;
     private const int DefaultBatchSize = 512;
 
+    /// <summary>The SDK allocates a queue at once, whole.</summary>
+    private const int MaxSize = 1_000_000;
+
     // Those that the specification names and a silo does not have: they are no mistake.
     private static readonly string[] OtherExporters = ["none", "console", "logging", "prometheus", "zipkin"];
     private static readonly string[] Samplers = ["always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"];
@@ -53,6 +56,17 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
             return null;
         }
 
+        // The SDK sends neither, and appends the signal's path to what is there for all.
+        if (url.UserInfo.Length > 0)
+        {
+            Report($"{key} must not hold a user and a password: they belong into OTEL_EXPORTER_OTLP_HEADERS, such as authorization=Basic%20…");
+        }
+
+        if (url.Fragment.Length > 0 || (url.Query.Length > 0 && key == $"OTEL_EXPORTER_OTLP_{Endpoint}"))
+        {
+            Report($"{key} must not have a query or a fragment");
+        }
+
         return url;
     }
 
@@ -67,12 +81,17 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
         if (Find(signal, "HEADERS") is var (headersKey, headers) && !AreHeaders(headers))
         {
             // They hold passwords: what is there is not repeated.
-            Report($"{headersKey} must be names and values of HTTP headers such as name=value,name=value, with no blank in a name; what is no printable ASCII, a comma or a line break cannot be sent, also as %2C or %0A");
+            Report($"{headersKey} must be names and values of HTTP headers such as name=value,name=value, with no blank in a name and no name twice; what is no printable ASCII, a comma or a line break cannot be sent, also as %2C or %0A");
         }
 
         if (Find(signal, "COMPRESSION") is var (compressionKey, compression) && compression is not ("none" or "gzip"))
         {
             Report($"{compressionKey} must be none or gzip but is '{compression}'");
+        }
+
+        if (Find(signal, "CERTIFICATE") is var (certificateKey, certificate) && !File.Exists(certificate))
+        {
+            Report($"{certificateKey} names the file {certificate}, which is not there");
         }
 
         CheckNumber($"OTEL_EXPORTER_OTLP_{Name(signal)}_TIMEOUT");
@@ -92,6 +111,9 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
                 break;
         }
     }
+
+    /// <summary>Gets how a signal goes.</summary>
+    public string ProtocolOf(OtlpSignal signal) => Find(signal, Protocol)?.Value ?? "grpc";
 
     /// <summary>Gets the variable of one signal alone.</summary>
     public string? Own(OtlpSignal signal, string name) => Text($"OTEL_EXPORTER_OTLP_{Name(signal)}_{name}");
@@ -117,9 +139,10 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
         {
             Report($"{SamplerKey} must be one of {string.Join(", ", Samplers)} but is '{sampler}'");
         }
-        else if (sampler.EndsWith("ratio", StringComparison.Ordinal) && Text(RatioKey) is { } ratio && !TryParseRatio(ratio, out _))
+        else if (sampler.EndsWith("ratio", StringComparison.Ordinal) && !TryParseRatio(Text(RatioKey) ?? "", out _))
         {
-            Report($"{RatioKey} must be 0 to 1 but is '{ratio}'");
+            // Without one the SDK traces everything.
+            Report($"{RatioKey} must be 0 to 1 but is '{Text(RatioKey)}'");
         }
     }
 
@@ -127,40 +150,41 @@ internal sealed class TelemetryVariables(SettingReader read, IConfiguration conf
     {
         CheckNumber($"{prefix}_SCHEDULE_DELAY");
         CheckNumber($"{prefix}_EXPORT_TIMEOUT");
-        var queue = CheckNumber($"{prefix}_MAX_QUEUE_SIZE") ?? DefaultQueueSize;
-        var batch = CheckNumber($"{prefix}_MAX_EXPORT_BATCH_SIZE") ?? DefaultBatchSize;
+        var queue = CheckNumber($"{prefix}_MAX_QUEUE_SIZE", MaxSize) ?? DefaultQueueSize;
+        var batch = CheckNumber($"{prefix}_MAX_EXPORT_BATCH_SIZE", MaxSize) ?? DefaultBatchSize;
         if (batch > queue)
         {
             Report(string.Create(CultureInfo.InvariantCulture, $"{prefix}_MAX_EXPORT_BATCH_SIZE ({batch}) must not be above {prefix}_MAX_QUEUE_SIZE ({queue})"));
         }
     }
 
-    private int? CheckNumber(string key)
+    private int? CheckNumber(string key, int max = int.MaxValue)
     {
         if (Text(key) is not { } text)
         {
             return null;
         }
 
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0)
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 && number <= max)
         {
             return number;
         }
 
-        Report($"{key} must be a whole number, 1 or more, but is '{text}'");
+        Report(string.Create(CultureInfo.InvariantCulture, $"{key} must be a whole number, 1 to {max}, but is '{text}'"));
         return null;
     }
 
     /// <summary>Whether headers are as the SDK takes them apart and as HTTP can send them.</summary>
     private static bool AreHeaders(string headers)
     {
+        HashSet<string> names = new(StringComparer.OrdinalIgnoreCase);
         using HttpRequestMessage request = new();
         var pairs = Uri.UnescapeDataString(headers);
         foreach (var pair in (pairs.EndsWith(',') ? pairs[..^1] : pairs).Split(','))
         {
             var at = pair.IndexOf('=', StringComparison.Ordinal);
             var value = pair[(at + 1)..].Trim();
-            if (at < 0 || value.AsSpan().ContainsAnyExceptInRange(' ', '~') || !request.Headers.TryAddWithoutValidation(pair[..at].Trim(), value))
+            if (at < 0 || !names.Add(pair[..at].Trim()) || value.AsSpan().ContainsAnyExceptInRange(' ', '~') || !request.Headers.TryAddWithoutValidation(pair[..at].Trim(), value))
             {
                 return false;
             }

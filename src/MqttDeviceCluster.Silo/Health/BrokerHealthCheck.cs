@@ -23,11 +23,6 @@ internal sealed class BrokerHealthCheck([FromKeyedServices(DeviceStreams.Provide
 /// <summary>Unhealthy until the broker was reached once; healthy ever after.</summary>
 internal sealed class BrokerOnceHealthCheck([FromKeyedServices(DeviceStreams.ProviderName)] IMqttStreamStatus status) : IHealthCheck
 {
-    private volatile bool _reached;
-
-    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-    {
-        _reached = _reached || status.Publishing == MqttConnectionState.Online;
-        return Task.FromResult(_reached ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(status.Problem ?? "the broker was not reached yet"));
-    }
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(status.WasPublishing ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy(status.Problem ?? "the broker was not reached yet"));
 }

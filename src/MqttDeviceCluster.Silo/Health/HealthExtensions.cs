@@ -26,7 +26,6 @@ internal static class HealthExtensions
         services.AddHostedService(provider => provider.GetRequiredService<DrainService>());
         services.AddSingleton<HeartbeatService>();
         services.AddHostedService(provider => provider.GetRequiredService<HeartbeatService>());
-        services.AddSingleton<BrokerOnceHealthCheck>();
         services.AddHealthChecks()
             .AddCheck<HeartbeatHealthCheck>("process", tags: [HealthTags.Live])
             .AddCheck<SiloHealthCheck>("silo", tags: [HealthTags.Ready, HealthTags.Startup])

@@ -10,11 +10,11 @@ internal enum StoreOperation
 }
 
 /// <summary>
-/// Knows whether the store fails, logs it once, every hundredth time and when it is over, and probes it while it fails, so that it recovers when nobody uses it.
+/// Knows whether the store fails, logs it once, once a minute while it lasts and when it is over, and probes it while it fails, so that it recovers when nobody uses it.
 /// </summary>
 internal sealed partial class GrainStorageHealth : IAsyncDisposable
 {
-    private const int LogEvery = 100;
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StallLogInterval = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan FirstProbeDelay = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan MaxProbeDelay = TimeSpan.FromSeconds(5);
@@ -30,6 +30,8 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _lock = new();
     private readonly long[] _failures = new long[2];
+    private readonly long[] _toldAt = new long[2];
+    private readonly bool[] _told = new bool[2];
     private readonly string?[] _problems = new string?[2];
     private readonly int[] _running = new int[2];
     private readonly long[] _lastProgress = new long[2];
@@ -104,9 +106,11 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
         var problem = Describe(operation, cause);
         _metrics.OnError(_providerName, operation == StoreOperation.Commit ? "commit" : "read");
         long count;
+        bool tells;
         lock (_lock)
         {
             count = ++_failures[(int)operation];
+            tells = MayTell((int)operation);
             Volatile.Write(ref _problems[(int)operation], problem);
             if (!_probing && !_stopping.IsCancellationRequested)
             {
@@ -118,16 +122,28 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
             }
         }
 
-        if (count == 1)
+        if (tells && count == 1)
         {
             LogFailing(cause, problem);
         }
-        else if (count % LogEvery == 0)
+        else if (tells)
         {
-            LogStillFailing(cause, problem, count);
+            LogStillFailing(problem, count);
         }
 
         return problem;
+    }
+
+    // Also of a store that fails and recovers many times in a minute. Under the lock.
+    private bool MayTell(int operation)
+    {
+        if (_toldAt[operation] != 0 && _timeProvider.GetElapsedTime(_toldAt[operation]) < LogInterval)
+        {
+            return false;
+        }
+
+        (_toldAt[operation], _told[operation]) = (_timeProvider.GetTimestamp(), true);
+        return true;
     }
 
     public void OnSuccess(StoreOperation operation)
@@ -138,14 +154,16 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
         }
 
         long count;
+        bool tells;
         lock (_lock)
         {
-            count = _failures[(int)operation];
-            _failures[(int)operation] = 0;
+            (count, tells) = (_failures[(int)operation], _told[(int)operation]);
+            (_failures[(int)operation], _told[(int)operation]) = (0, false);
             Volatile.Write(ref _problems[(int)operation], null);
         }
 
-        if (count > 0)
+        // Nobody wants to hear of the end of what he was not told of.
+        if (tells)
         {
             LogRecovered(_providerName, operation, _store.Location, count);
         }
@@ -235,11 +253,11 @@ internal sealed partial class GrainStorageHealth : IAsyncDisposable
         OnSuccess(operation);
     }
 
-    [LoggerMessage(LogLevel.Error, "{Problem} Until it recovers this is logged every 100th time.")]
+    [LoggerMessage(LogLevel.Error, "{Problem} Until it recovers this is logged once a minute.")]
     private partial void LogFailing(Exception cause, string problem);
 
     [LoggerMessage(LogLevel.Error, "{Problem} Failures in a row: {Count}.")]
-    private partial void LogStillFailing(Exception cause, string problem, long count);
+    private partial void LogStillFailing(string problem, long count);
 
     [LoggerMessage(LogLevel.Warning, "Grain storage '{Provider}' got no answer to a {Operation} from {Location} for {Elapsed} ({HeldBack} more since the last report).")]
     private partial void LogStalled(string provider, StoreOperation operation, string location, TimeSpan elapsed, long heldBack);

@@ -30,6 +30,9 @@ public interface IMqttStreamStatus
     /// <summary>Gets the state of the connection that publishes. It is opened when the silo starts.</summary>
     MqttConnectionState Publishing { get; }
 
+    /// <summary>Gets whether the connection that publishes has been online since the silo started, also if it is not now.</summary>
+    bool WasPublishing { get; }
+
     /// <summary>Gets why a connection is not online, in one sentence without secrets, or <see langword="null"/>.</summary>
     string? Problem { get; }
 

@@ -79,6 +79,8 @@ internal sealed class MqttQueueAdapterFactory : IQueueAdapterFactory, IQueueAdap
 
     public MqttConnectionState Publishing => _publisher?.State ?? MqttConnectionState.Stopped;
 
+    public bool WasPublishing => _publisher?.WasOnline == true;
+
     public string? Problem => _publisher?.Problem ?? _intakes.Select(intake => intake.Session?.Problem).FirstOrDefault(problem => problem is not null)
         ?? _deadLetterPublisher?.Problem;
 

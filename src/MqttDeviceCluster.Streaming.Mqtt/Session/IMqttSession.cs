@@ -31,6 +31,9 @@ internal interface IMqttPublisher
 {
     MqttConnectionState State { get; }
 
+    /// <summary>Gets whether the connection has been online at any time.</summary>
+    bool WasOnline { get; }
+
     /// <summary>Gets why the connection is not online, without secrets, or <see langword="null"/>.</summary>
     string? Problem { get; }
 

@@ -51,6 +51,9 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
     /// <summary>Gets the state.</summary>
     public MqttConnectionState State => (MqttConnectionState)_state;
 
+    /// <summary>Gets whether it has been online at any time.</summary>
+    public bool WasOnline { get; private set; }
+
     /// <summary>Gets since when it is online without a break (UTC), or <see langword="null"/> while it is not.</summary>
     public DateTimeOffset? OnlineSince => Volatile.Read(ref _onlineSince) is var ticks and not 0 ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
@@ -201,6 +204,7 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
         }
 
         _failures = 0;
+        WasOnline = true;
         SetState(MqttConnectionState.Online, null);
     }
 

@@ -7,7 +7,7 @@ public sealed class StoreFailureTests(LiveSilo silo)
     [Fact]
     public void StoreFails_ForAHundredDevices_IsSaidOnceAndOnceWhenItIsOver()
     {
-        // Writes and reads fail each for themselves; a failure that lasts is mentioned again every hundredth time.
+        // Writes and reads fail each for themselves; a failure that lasts is mentioned again once a minute.
         var lines = silo.StoreFailureLog;
         Assert.True(lines.Count < 10, string.Join('\n', lines));
         Assert.All(lines, static line => Assert.Contains(" MqttDeviceCluster.Storage.", line, StringComparison.Ordinal));

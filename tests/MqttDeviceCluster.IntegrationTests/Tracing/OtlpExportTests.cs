@@ -225,7 +225,7 @@ public sealed class OtlpExportTests
     private static void AssertSilent(SiloProcess silo, int? port = null)
     {
         // Nothing at all would be asked too much: on a machine that is busy Orleans warns of that.
-        var start = $"Telemetry: traces, metrics, logs to http://127.0.0.1:{port}/";
+        var start = $"Telemetry: traces, metrics, logs to http://127.0.0.1:{port}/ (grpc)";
         Assert.Equal(port is null ? 0 : 1, silo.Output.Split(start).Length - 1);
         var output = silo.Output.Replace(start, "", StringComparison.Ordinal);
         foreach (var word in (string[])["otlp", "telemetry", "export", "collector", .. port is null ? [] : new[] { $":{port}" }])

@@ -213,30 +213,50 @@ public sealed class GroupCommitterTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Failures_InARow_AreLoggedOnceEveryHundredthTimeAndWhenOver()
+    public async Task Failures_HoweverMany_AreLoggedOnceAMinuteAndWhenOver()
     {
         var committer = Create();
+        _store.ProbeFailure = new IOException("still no disk");
         for (var i = 0; i < 250; i++)
         {
-            var failed = committer.CommitAsync(Change("a"), Token);
-            (await _store.NextAsync()).Result.SetException(new IOException($"no disk {i}"));
-            await Assert.ThrowsAsync<GrainStorageUnavailableException>(() => failed);
+            await FailAsync(i);
         }
 
-        var heals = committer.CommitAsync(Change("a"), Token);
-        (await _store.NextAsync()).Apply();
-        await heals;
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await FailAsync(250);
+        await FailAsync(251);
+        await SucceedAsync();
+
+        // It begins anew within the minute, and is over before anybody was told.
+        await FailAsync(252);
+        await SucceedAsync();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        await FailAsync(253);
 
         Assert.Equal(
             [
-                "Grain storage 'devices' could not write to /held: no disk 0. Until it recovers this is logged every 100th time.",
-                "Grain storage 'devices' could not write to /held: no disk 99. Failures in a row: 100.",
-                "Grain storage 'devices' could not write to /held: no disk 199. Failures in a row: 200.",
+                "Grain storage 'devices' could not write to /held: no disk 0. Until it recovers this is logged once a minute.",
+                "Grain storage 'devices' could not write to /held: no disk 250. Failures in a row: 251.",
+                "Grain storage 'devices' could not write to /held: no disk 253. Until it recovers this is logged once a minute.",
             ],
             _logs.At(LogLevel.Error));
-        Assert.All(_logs.Entries.Where(entry => entry.Level == LogLevel.Error), entry => Assert.IsType<IOException>(entry.Exception));
-        Assert.Equal("Grain storage 'devices' recovered: Commit at /held works again after 250 failures.", Assert.Single(_logs.At(LogLevel.Warning)));
+        Assert.Equal([true, false, true], _logs.Entries.Where(entry => entry.Level == LogLevel.Error).Select(entry => entry.Exception is IOException));
+        Assert.Equal("Grain storage 'devices' recovered: Commit at /held works again after 252 failures.", Assert.Single(_logs.At(LogLevel.Warning)));
         await committer.StopAsync();
+
+        async Task FailAsync(int number)
+        {
+            var failed = committer.CommitAsync(Change("a"), Token);
+            (await _store.NextAsync()).Result.SetException(new IOException($"no disk {number}"));
+            await Assert.ThrowsAsync<GrainStorageUnavailableException>(() => failed);
+        }
+
+        async Task SucceedAsync()
+        {
+            var heals = committer.CommitAsync(Change("a"), Token);
+            (await _store.NextAsync()).Apply();
+            await heals;
+        }
     }
 
     [Fact]

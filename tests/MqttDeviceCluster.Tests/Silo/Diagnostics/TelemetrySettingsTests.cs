@@ -34,12 +34,18 @@ public sealed class TelemetrySettingsTests
     [InlineData("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=/v1/logs", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT must be a URL such as http://collector.example:4317 or :4318.")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf but is 'http/json'.")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://me:secret@c",
+        "OTEL_EXPORTER_OTLP_ENDPOINT must not hold a user and a password: they belong into OTEL_EXPORTER_OTLP_HEADERS, such as authorization=Basic%20….")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c/base?key=secret", "OTEL_EXPORTER_OTLP_ENDPOINT must not have a query or a fragment.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_BSP_MAX_QUEUE_SIZE=2147483647", "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number, 1 to 1000000, but is '2147483647'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_CERTIFICATE=/not/there.pem", "OTEL_EXPORTER_OTLP_CERTIFICATE names the file /not/there.pem, which is not there.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_TRACES_EXPORTER=oltp", "OTEL_TRACES_EXPORTER must be otlp or none but is 'oltp'.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_LOGS_COMPRESSION=zstd", "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION must be none or gzip but is 'zstd'.")]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_METRIC_EXPORT_INTERVAL=0", "OTEL_METRIC_EXPORT_INTERVAL must be a whole number, 1 or more, but is '0'.")]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT must be a whole number, 1 or more, but is '10s'.")]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=-1", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT must be a whole number, 1 or more, but is '-1'.")]
-    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_BSP_SCHEDULE_DELAY=99999999999", "OTEL_BSP_SCHEDULE_DELAY must be a whole number, 1 or more, but is '99999999999'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_METRIC_EXPORT_INTERVAL=0", "OTEL_METRIC_EXPORT_INTERVAL must be a whole number, 1 to 2147483647, but is '0'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_TIMEOUT=10s", "OTEL_EXPORTER_OTLP_TIMEOUT must be a whole number, 1 to 2147483647, but is '10s'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_EXPORTER_OTLP_LOGS_TIMEOUT=-1", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT must be a whole number, 1 to 2147483647, but is '-1'.")]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_BSP_SCHEDULE_DELAY=99999999999", "OTEL_BSP_SCHEDULE_DELAY must be a whole number, 1 to 2147483647, but is '99999999999'.")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_ENDPOINT=http://c OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=4096", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE (4096) must not be above OTEL_BLRP_MAX_QUEUE_SIZE (2048).")]
     [InlineData("Telemetry:UpdateSamplingRatio=2", "Telemetry:UpdateSamplingRatio must be 0 to 1 but is '2'.")]
@@ -50,6 +56,7 @@ public sealed class TelemetrySettingsTests
     [Theory]
     [InlineData("always_of", null, "OTEL_TRACES_SAMPLER must be one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio but is 'always_of'.")]
     [InlineData("parentbased_traceidratio", "1%", "OTEL_TRACES_SAMPLER_ARG must be 0 to 1 but is '1%'.")]
+    [InlineData("traceidratio", null, "OTEL_TRACES_SAMPLER_ARG must be 0 to 1 but is ''.")]
     [InlineData("traceidratio", "1.5", "OTEL_TRACES_SAMPLER_ARG must be 0 to 1 but is '1.5'.")]
     [InlineData("TraceIdRatio", "0.5", null)]
     [InlineData("always_on", "what only a ratio reads", null)]
@@ -69,7 +76,7 @@ public sealed class TelemetrySettingsTests
     {
         var settings = Read(new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = " http://c:4317\n", ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc ", ["OTEL_TRACES_SAMPLER"] = " " });
 
-        Assert.Equal([("traces, metrics, logs", "http://c:4317/")], settings.Destinations);
+        Assert.Equal([("traces, metrics, logs", "http://c:4317/ (grpc)")], settings.Destinations);
     }
 
     [Theory]
@@ -82,6 +89,7 @@ public sealed class TelemetrySettingsTests
     [InlineData("=b", false)]
     [InlineData("my key=b", false)]
     [InlineData("a=b,,c=d", false)]
+    [InlineData("a=b,A=c", false)]
     [InlineData("a=b%2Cc", false)]
     [InlineData("a=b%0Ac: d", false)]
     [InlineData("a=b\nc=d", false)]
@@ -102,9 +110,9 @@ public sealed class TelemetrySettingsTests
     [Fact]
     public void Destinations_AreWhatGoesWhereWithoutAPassword()
     {
-        var settings = Read("OTEL_EXPORTER_OTLP_ENDPOINT=http://me:secret@c:4317 OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://d/v1/logs?key=secret");
+        var settings = Read("OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317 OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://d/v1/logs?key=secret");
 
-        Assert.Equal([("traces, metrics", "http://c:4317/"), ("logs", "https://d/v1/logs")], settings.Destinations);
+        Assert.Equal([("traces, metrics", "http://c:4317/ (grpc)"), ("logs", "https://d/v1/logs (grpc)")], settings.Destinations);
     }
 
     [Fact]
@@ -131,7 +139,7 @@ public sealed class TelemetrySettingsTests
     [InlineData("OTEL_TRACES_SAMPLER=parentbased_always_off", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
     [InlineData("OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
     [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0.0", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
-    [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.RecordAndSample)]
+    [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=1", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.RecordAndSample)]
     [InlineData("OTEL_TRACES_SAMPLER=Always_Off", "IDeviceGrain/SetPinsAsync", ActivityKind.Server, SamplingDecision.Drop)]
     [InlineData("", "activate grain", ActivityKind.Internal, SamplingDecision.Drop)]
     [InlineData("", "write storage", ActivityKind.Client, SamplingDecision.Drop)]

@@ -84,6 +84,8 @@ internal sealed class FakeBroker : IMqttConnectionFactory
 
     private sealed class FakePublisher(FakeBroker broker) : IMqttPublisher
     {
+        public bool WasOnline => State == MqttConnectionState.Online;
+
         public MqttConnectionState State { get; private set; }
 
         public string? Problem => null;
