@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using MqttDeviceCluster.Streaming.Mqtt;
 
 namespace MqttDeviceCluster.IntegrationTests.Tracing;
 
