@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds an image with the .NET SDK, as an OCI archive or straight into a registry. Without network: on a base that is made here, from this machine's own
+# Builds an image with the .NET SDK, as an archive for `docker load` or straight into a registry. Without network: on a base that is made here, from this machine's own
 # Debian packages and its .NET runtime.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -9,16 +9,17 @@ usage() {
 Usage: infra/image.sh [--project silo|mdc|caller] [--arch x64|arm64|x64,arm64] [--archive FILE] [--registry HOST[:PORT]] [--offline] [-- PROPERTY...]
 
   --project NAME      the silo (default), the command line mdc, or the example of a calling service in infra/k8s/examples/caller
-  --arch ARCH         x64 (default), arm64, or x64,arm64: both behind one name (an image index). The silo is compiled ahead of time (ReadyToRun) for either, on this machine, with packages of
+  --arch ARCH         x64, arm64 (default: as this machine), or x64,arm64: both behind one name (an image index), with --registry alone. The silo is compiled ahead of time (ReadyToRun) for either, on this machine, with packages of
                       the feed: Microsoft.NETCore.App.Crossgen2, .Runtime and Microsoft.AspNetCore.App.Runtime. Where it lacks them: -- -p:PublishReadyToRun=false, and a slower start
-  --archive FILE      write an OCI archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller
-  --registry HOST     push there instead (log in with `docker login` or the variables DOTNET_CONTAINER_REGISTRY_UNAME, _PWORD)
+  --archive FILE      write an archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller
+  --registry HOST     push there instead; a path of the registry is part of the repository: -- -p:ContainerRepository=ORG/mqtt-device-cluster (log in with `docker login` or the variables DOTNET_CONTAINER_REGISTRY_UNAME, _PWORD)
   --offline           take the base from this machine and not from Microsoft's registry, for x64 alone. Needs the Debian packages docker-registry, umoci and skopeo
   -- PROPERTY...      more for the build, such as -p:ContainerImageTag=1.2.3
 EOF
 }
 
-project=silo arch=x64 archive= registry= offline=
+project=silo archive= registry= offline=
+case "$(uname -m)" in aarch64|arm64) arch=arm64 ;; *) arch=x64 ;; esac
 while [ $# -gt 0 ]; do
   case "$1" in
     --project) project=$2; shift 2 ;;
@@ -45,6 +46,10 @@ case "$arch" in
   x64,arm64) rids=('-p:ContainerRuntimeIdentifiers="linux-x64;linux-arm64"' '-p:RuntimeIdentifiers="linux-x64;linux-arm64"') ;;
   *) usage >&2; exit 2 ;;
 esac
+if [ "$arch" = x64,arm64 ] && [ -z "$registry" ]; then
+  echo "infra/image.sh: an image for both architectures goes into a registry: name one with --registry" >&2
+  exit 2
+fi
 if [ -n "$offline" ] && [ "$arch" != x64 ]; then
   echo "infra/image.sh: --offline makes its base from this machine's own packages, for x64 alone; for $arch leave it out, or name a base: -- -p:ContainerBaseImage=HOST/NAME:TAG" >&2
   exit 2
@@ -63,7 +68,7 @@ if [ -n "$registry" ]; then
   properties+=("-p:ContainerRegistry=$registry")
 else
   mkdir -p "$(dirname "$archive")"
-  properties+=("-p:ContainerArchiveOutputPath=$(realpath -m "$archive")")
+  properties+=("-p:ContainerArchiveOutputPath=$(cd "$(dirname "$archive")" && pwd)/$(basename "$archive")")
 fi
 
 # What the runtime needs of a system, and no more: as in Microsoft's chiselled images there is no shell.
