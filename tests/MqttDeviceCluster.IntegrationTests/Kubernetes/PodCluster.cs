@@ -153,7 +153,11 @@ internal sealed class PodCluster : ILoadableCluster
 
     private async Task RemoveAsync(Pod silo)
     {
-        _silos.Remove(silo);
+        lock (_silos)
+        {
+            _silos.Remove(silo);
+        }
+
         await silo.DisposeAsync();
     }
 }

@@ -18,14 +18,18 @@ public sealed class PodClusterTests(ITestOutputHelper output)
         await Task.WhenAll(run.Cluster.StartSiloAsync(), run.Cluster.StartSiloAsync());
         await run.WaitForServiceAsync();
 
-        // A rollout, as the Deployment does it: one more, and when it is ready one of the old ones less.
+        // A rollout, as the Deployment does it: one more, and when it is ready one of the old ones less, which still ends while the next one starts.
         var (failedBefore, refusedBefore) = (run.Commands.Failed, service.Failures.Count);
+        var ends = Task.CompletedTask;
         foreach (var old in run.Cluster.Silos.ToList())
         {
             await run.Cluster.StartSiloAsync();
-            await run.Cluster.StopSiloAsync(old);
-            await run.WaitForServiceAsync();
+            await ends;
+            ends = run.Cluster.StopSiloAsync(old);
         }
+
+        await ends;
+        await run.WaitForServiceAsync();
 
         var (failed, refused) = (run.Commands.Failed - failedBefore, service.Failures.Count - refusedBefore);
 
@@ -33,9 +37,8 @@ public sealed class PodClusterTests(ITestOutputHelper output)
         await run.Cluster.StartSiloAsync();
         await run.WaitForServiceAsync();
 
-        // And back to one.
-        await run.Cluster.StopSiloAsync(run.Cluster.Silos[0]);
-        await run.Cluster.StopSiloAsync(run.Cluster.Silos[0]);
+        // And back to one: both of the others at once.
+        await Task.WhenAll(run.Cluster.Silos.Take(2).ToList().Select(run.Cluster.StopSiloAsync));
         await run.WaitForServiceAsync();
         await service.WaitForSuccessAsync();
 
