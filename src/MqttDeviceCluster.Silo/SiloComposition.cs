@@ -21,6 +21,9 @@ internal static class SiloComposition
     /// <summary>How long an orderly stop may take, the drain included. What kills the process must wait longer: the grace of infra/k8s, of infra/compose and of a service manager.</summary>
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(75);
 
+    /// <summary>The longest wait for databases at the start: less than the six minutes that the startup probe of infra/k8s gives to all of it.</summary>
+    public static readonly TimeSpan MaxDatabaseWait = TimeSpan.FromMinutes(5);
+
     /// <summary>The longest drain: the rest of the time is for commands in flight, deliveries and the grains that move.</summary>
     public static readonly TimeSpan MaxDrainDelay = TimeSpan.FromSeconds(30);
 
@@ -96,6 +99,7 @@ internal static class SiloComposition
             ClusteringComposition.AddClustering(silo, configuration, settings);
         }
 
+        silo.Services.Configure<DatabaseStartOptions>(options => options.MaxWait = settings.DatabaseWait);
         if (settings.EmbedsStore)
         {
             silo.AddSqliteGrainStorage(SiloSettings.StorageName, options => options.DataSource = settings.StorePath);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Storage.GroupCommit;
+using MqttDeviceCluster.Storage.Hosting;
 using Orleans.Configuration;
 using Orleans.Serialization.Serializers;
 using Orleans.Storage;
@@ -20,6 +21,7 @@ internal sealed partial class GroupCommitGrainStorage
     private readonly IGrainStorageSerializer _serializer;
     private readonly IActivatorProvider _activators;
     private readonly GrainStorageMetrics _metrics;
+    private readonly DatabaseStart _start;
     private readonly ILogger _logger;
     private readonly GrainStorageHealth _health;
     private readonly GrainStatePages _pages;
@@ -35,6 +37,7 @@ internal sealed partial class GroupCommitGrainStorage
         IOptions<ClusterOptions> clusterOptions,
         IActivatorProvider activators,
         GrainStorageMetrics metrics,
+        DatabaseStart start,
         TimeProvider timeProvider,
         ILogger<GrainStorageHealth> logger)
     {
@@ -44,6 +47,7 @@ internal sealed partial class GroupCommitGrainStorage
         _serializer = serializer;
         _activators = activators;
         _metrics = metrics;
+        _start = start;
         _logger = logger;
         _health = new GrainStorageHealth(name, store, metrics, logger, timeProvider);
         _pages = new GrainStatePages(name, serializer, activators, metrics, logger);
@@ -110,17 +114,16 @@ internal sealed partial class GroupCommitGrainStorage
 
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await _store.OpenAsync(cancellationToken);
-        }
-        catch (Exception cause) when (cause is not OperationCanceledException)
-        {
-            // One sentence for whoever starts the silo; no stack of a database driver.
-            LogOpenFailed(cause, _name, _store.Location);
-            throw new GrainStorageUnavailableException(_name, $"Grain storage '{_name}' cannot open {_store.Location}: {_store.Explain(cause)}.");
-        }
-
+        await _start.OpenAsync(
+            _store.OpenAsync,
+            _store.IsAway,
+            cause =>
+            {
+                // One sentence for whoever starts the silo; no stack of a database driver.
+                LogOpenFailed(cause, _name, _store.Location);
+                return new GrainStorageUnavailableException(_name, $"Grain storage '{_name}' cannot open {_store.Location}: {_store.Explain(cause)}.");
+            },
+            cancellationToken);
         LogOpened(_name, _store.Location);
     }
 

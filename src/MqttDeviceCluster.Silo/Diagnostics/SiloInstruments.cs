@@ -20,6 +20,9 @@ internal static class SiloInstruments
     /// </summary>
     public const string Holding = "mdc.silo.holding";
 
+    /// <summary>Gauge, <c>By</c>: the most that the managed heap may take. An <c>OutOfMemoryException</c> comes before the container's own limit does.</summary>
+    public const string HeapLimit = "mdc.silo.heap.limit";
+
     /// <summary><c>store</c>: the store fails; <c>fence</c>: the silo was paused, or was declared dead while it was.</summary>
     public const string HoldReasonTag = "mdc.silo.hold.reason";
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using MqttDeviceCluster.Silo.Health;
 using MqttDeviceCluster.Silo.Hosting;
 
 namespace MqttDeviceCluster.Silo.Diagnostics;
@@ -17,6 +18,7 @@ internal sealed class SiloMetrics : IHostedService
             () => new[] { Measure("store", gate.StoreFails), Measure("fence", fence.IsClosed) },
             "{silo}",
             "1 while this silo holds updates back, by reason. They wait at the broker.");
+        meter.CreateObservableGauge(SiloInstruments.HeapLimit, static () => MemoryService.HeapLimit, "By", "The most that the managed heap may take.");
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -7,7 +7,7 @@ namespace MqttDeviceCluster.Silo.Health;
 /// <summary>Which probe asks which checks.</summary>
 internal static class HealthTags
 {
-    /// <summary>The process runs its timers. Asks no one else: a restart would not mend them.</summary>
+    /// <summary>The process runs its timers, and its memory never ran out. Asks no one else: a restart would not mend them.</summary>
     public const string Live = "live";
 
     /// <summary>The silo takes calls. A broker or store that is away shows in the body and never takes the pods out of service.</summary>
@@ -26,8 +26,11 @@ internal static class HealthExtensions
         services.AddHostedService(provider => provider.GetRequiredService<DrainService>());
         services.AddSingleton<HeartbeatService>();
         services.AddHostedService(provider => provider.GetRequiredService<HeartbeatService>());
+        services.AddSingleton<MemoryService>();
+        services.AddHostedService(provider => provider.GetRequiredService<MemoryService>());
         services.AddHealthChecks()
             .AddCheck<HeartbeatHealthCheck>("process", tags: [HealthTags.Live])
+            .AddCheck<MemoryHealthCheck>("memory", tags: [HealthTags.Live])
             .AddCheck<SiloHealthCheck>("silo", tags: [HealthTags.Ready, HealthTags.Startup])
             .AddCheck<BrokerHealthCheck>("broker", tags: [HealthTags.Ready])
             .AddCheck<BrokerOnceHealthCheck>("broker_reached", tags: [HealthTags.Startup])

@@ -28,6 +28,7 @@ internal static class ClusteringComposition
     public static void AddClustering(ISiloBuilder silo, IConfiguration configuration, SiloSettings settings)
     {
         silo.Configure<EndpointOptions>(options => Apply(settings.Endpoints, options));
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerBeforeJoining>();
         switch (ProviderType(configuration, Clustering))
         {
             // PostgreSql, ours, brings its tables by itself.

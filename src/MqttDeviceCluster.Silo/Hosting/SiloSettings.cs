@@ -26,6 +26,7 @@ internal sealed record SiloSettings
         ["Devices"] = ["CommandQualityOfService", .. typeof(DeviceOptions).GetProperties().Where(p => p.CanWrite).Select(p => p.Name)],
         ["Dashboard"] = ["Enabled"],
         ["FleetPage"] = ["Enabled", "Token"],
+        ["Startup"] = ["DatabaseWait"],
         ["Shutdown"] = ["DrainDelay"],
         ["Telemetry"] = ["UpdateSamplingRatio"],
         ["SettingsDirectory"] = [],
@@ -88,6 +89,9 @@ internal sealed record SiloSettings
 
     public required int Simulate { get; init; }
 
+    /// <summary>Gets how long a start waits for databases that are away.</summary>
+    public required TimeSpan DatabaseWait { get; init; }
+
     public required TimeSpan DrainDelay { get; init; }
 
     public required MqttQualityOfService CommandQualityOfService { get; init; }
@@ -140,6 +144,7 @@ internal sealed record SiloSettings
             Dashboard = ReadDashboard(read, isLoopback, fleetPage),
             FleetPage = fleetPage,
             Simulate = read.Number("Simulate", 0, 0, 100_000),
+            DatabaseWait = read.Value("Startup:DatabaseWait", TimeSpan.FromMinutes(2), TryParseDatabaseWait, "hh:mm:ss, at most 5 minutes"),
             DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most 30 seconds"),
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
@@ -188,8 +193,12 @@ internal sealed record SiloSettings
         string.Equals(binding.Host, "localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(binding.Host, out var address) && IPAddress.IsLoopback(address)));
 
-    private static bool TryParseDrainDelay(string text, out TimeSpan value) =>
-        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && value >= TimeSpan.Zero && value <= SiloComposition.MaxDrainDelay;
+    private static bool TryParseDatabaseWait(string text, out TimeSpan value) => TryParseTime(text, SiloComposition.MaxDatabaseWait, out value);
+
+    private static bool TryParseDrainDelay(string text, out TimeSpan value) => TryParseTime(text, SiloComposition.MaxDrainDelay, out value);
+
+    private static bool TryParseTime(string text, TimeSpan most, out TimeSpan value) =>
+        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && value >= TimeSpan.Zero && value <= most;
 
     private static bool TryParseQualityOfService(string text, out MqttQualityOfService value) =>
         Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value);

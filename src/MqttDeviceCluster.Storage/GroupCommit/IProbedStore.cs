@@ -14,4 +14,7 @@ internal interface IProbedStore
 
     /// <summary>Says in a few words, without secrets, why the store failed: the part of a sentence after the colon.</summary>
     string Explain(Exception cause);
+
+    /// <summary>Gets whether the store failed for a reason that may be over soon by itself: it does not answer, or says that it is not ready.</summary>
+    bool IsAway(Exception cause);
 }

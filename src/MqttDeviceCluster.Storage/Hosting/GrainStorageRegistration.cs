@@ -29,7 +29,7 @@ internal static class GrainStorageRegistration
 
         services.AddKeyedSingleton(name, new Registration<TOptions>());
         services.AddMetrics();
-        services.TryAddSingleton(TimeProvider.System);
+        DatabaseStart.AddTo(services);
         services.TryAddSingleton<GrainStorageMetrics>();
         services.Configure<SystemTextJsonGrainStorageSerializerOptions>(name, StateJson.Configure);
         services.TryAddEnumerable(ServiceDescriptor.Transient<IPostConfigureOptions<TOptions>, StateSerializer<TOptions>>());

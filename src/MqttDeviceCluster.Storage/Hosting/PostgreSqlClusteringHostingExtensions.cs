@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using MqttDeviceCluster.Storage.Hosting;
 using MqttDeviceCluster.Storage.PostgreSql;
 using Orleans.Configuration;
 
@@ -32,6 +33,7 @@ public static class PostgreSqlClusteringHostingExtensions
     public static ISiloBuilder AddPostgreSqlClusteringTables(this ISiloBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        DatabaseStart.AddTo(builder.Services);
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, PostgreSqlClusteringTables>();
         return builder;
     }

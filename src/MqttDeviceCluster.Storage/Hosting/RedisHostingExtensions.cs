@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Storage.GroupCommit;
+using MqttDeviceCluster.Storage.Hosting;
 using MqttDeviceCluster.Storage.Redis;
 using Orleans.Configuration;
 using Orleans.Persistence;
@@ -28,7 +29,7 @@ public static class RedisHostingExtensions
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         var services = builder.Services;
         services.AddMetrics();
-        services.TryAddSingleton(TimeProvider.System);
+        DatabaseStart.AddTo(services);
         services.TryAddSingleton<GrainStorageMetrics>();
         services.Configure<SystemTextJsonGrainStorageSerializerOptions>(name, StateJson.Configure);
         services.AddOptions<RedisStorageOptions>(name).Configure<IServiceProvider>((options, provider) =>
@@ -48,6 +49,7 @@ public static class RedisHostingExtensions
             GetOptions(provider).GrainStorageSerializer,
             provider.GetRequiredService<IActivatorProvider>(),
             provider.GetRequiredService<GrainStorageMetrics>(),
+            provider.GetRequiredService<DatabaseStart>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<GrainStorageHealth>>()));
 
@@ -66,6 +68,7 @@ public static class RedisHostingExtensions
     public static ISiloBuilder CheckRedisClustering(this ISiloBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        DatabaseStart.AddTo(builder.Services);
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, RedisClusteringCheck>();
         return builder;
     }

@@ -89,6 +89,8 @@ internal sealed class PostgreSqlGrainStateStore : IGrainStateStore
 
     public string Explain(Exception cause) => PostgreSqlReasons.Explain(cause);
 
+    public bool IsAway(Exception cause) => PostgreSqlReasons.IsAway(cause);
+
     public async ValueTask DisposeAsync()
     {
         await _dataSource.DisposeAsync().ConfigureAwait(false);

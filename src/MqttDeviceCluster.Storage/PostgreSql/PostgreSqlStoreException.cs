@@ -29,6 +29,15 @@ internal static class PostgreSqlReasons
     public static bool MayRepeat(PostgresException exception) =>
         exception.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure;
 
+    /// <summary>Gets whether the server does not answer, or says that it is not ready: that may be over soon by itself. A host that is not known yet may be soon.</summary>
+    public static bool IsAway(Exception cause) => cause switch
+    {
+        PostgresException exception => exception.SqlState is
+            PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.TooManyConnections,
+        NpgsqlException { InnerException: { } inner } => IsAway(inner),
+        _ => cause is SocketException or IOException or TimeoutException,
+    };
+
     private static string Explain(PostgresException exception) => exception.SqlState switch
     {
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification => $"the server lets this user not in ({exception.MessageText})",

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Storage.GroupCommit;
+using MqttDeviceCluster.Storage.Hosting;
 using Orleans.Serialization.Serializers;
 using Orleans.Storage;
 
@@ -18,6 +19,7 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
     private readonly RedisGrainStateScanner _scanner;
     private readonly GrainStatePages _pages;
     private readonly GrainStorageMetrics _metrics;
+    private readonly DatabaseStart _start;
     private readonly GrainStorageHealth _health;
     private readonly ILogger _logger;
     private int _pending;
@@ -31,6 +33,7 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         IGrainStorageSerializer serializer,
         IActivatorProvider activators,
         GrainStorageMetrics metrics,
+        DatabaseStart start,
         TimeProvider timeProvider,
         ILogger<GrainStorageHealth> logger)
     {
@@ -39,6 +42,7 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
         _inner = inner;
         _connection = connection;
         _metrics = metrics;
+        _start = start;
         _logger = logger;
         _health = new GrainStorageHealth(name, connection, metrics, logger, timeProvider);
         _scanner = new RedisGrainStateScanner(serviceId, connection, timeProvider);
@@ -118,16 +122,15 @@ internal sealed partial class ObservedRedisGrainStorage : IGrainStorage, IGrainS
 
     private async Task OpenAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await _connection.ProbeWriteAsync().WaitAsync(cancellationToken);
-        }
-        catch (Exception cause) when (cause is not OperationCanceledException)
-        {
-            LogOpenFailed(cause, _name, _connection.Location);
-            throw new GrainStorageUnavailableException(_name, $"Grain storage '{_name}' cannot open {_connection.Location}: {_connection.Explain(cause)}.");
-        }
-
+        await _start.OpenAsync(
+            token => _connection.ProbeWriteAsync().WaitAsync(token),
+            _connection.IsAway,
+            cause =>
+            {
+                LogOpenFailed(cause, _name, _connection.Location);
+                return new GrainStorageUnavailableException(_name, $"Grain storage '{_name}' cannot open {_connection.Location}: {_connection.Explain(cause)}.");
+            },
+            cancellationToken);
         LogOpened(_name, _connection.Location);
     }
 

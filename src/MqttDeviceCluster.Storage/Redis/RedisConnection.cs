@@ -55,6 +55,8 @@ internal sealed class RedisConnection : IProbedStore, IAsyncDisposable
 
     public string Explain(Exception cause) => RedisReasons.Explain(cause);
 
+    public bool IsAway(Exception cause) => RedisReasons.IsAway(cause);
+
     public async ValueTask DisposeAsync()
     {
         Task<IConnectionMultiplexer>? connecting;

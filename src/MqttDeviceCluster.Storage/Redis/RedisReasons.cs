@@ -10,17 +10,23 @@ internal static class RedisReasons
 
     public static string Explain(Exception cause) => cause switch
     {
-        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => "the server does not take this user or password",
-        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } exception =>
-            Contains(exception, "WRONGPASS") || Contains(exception, "NOAUTH") || Contains(exception, "AuthenticationFailure")
-                ? "the server does not take this user or password" : "it cannot be reached",
+        _ when IsRefused(cause) => "the server does not take this user or password",
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } => "it cannot be reached",
         RedisConnectionException => "the connection was lost",
         RedisTimeoutException or TimeoutException => "it does not answer in time",
-        RedisServerException exception when Contains(exception, "NOAUTH") || Contains(exception, "WRONGPASS") => "the server does not take this user or password",
         RedisServerException exception => $"it answered {exception.Message.TrimEnd('.')}",
         ObjectDisposedException => "the storage is stopped",
         _ => cause.Message.Split('\n')[0].TrimEnd('.', '\r'),
     };
+
+    /// <summary>Gets whether the server does not answer, or still loads its data: that may be over soon by itself.</summary>
+    public static bool IsAway(Exception cause) =>
+        (cause is RedisConnectionException or RedisTimeoutException or TimeoutException && !IsRefused(cause)) || (cause is RedisServerException && Contains(cause, "LOADING"));
+
+    private static bool IsRefused(Exception cause) =>
+        cause is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
+        || (cause is RedisConnectionException { FailureType: ConnectionFailureType.UnableToConnect or ConnectionFailureType.UnableToResolvePhysicalConnection } or RedisServerException
+            && (Contains(cause, "WRONGPASS") || Contains(cause, "NOAUTH") || Contains(cause, "AuthenticationFailure")));
 
     private static bool Contains(Exception exception, string text) =>
         exception.Message.Contains(text, StringComparison.Ordinal) || (exception.InnerException is { } inner && Contains(inner, text));

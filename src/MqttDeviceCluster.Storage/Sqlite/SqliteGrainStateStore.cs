@@ -62,6 +62,9 @@ internal sealed class SqliteGrainStateStore : IGrainStateStore
         return true;
     });
 
+    // A file is there or is not.
+    public bool IsAway(Exception cause) => false;
+
     public string Explain(Exception cause) => cause is SqliteException { SqliteErrorCode: SqliteReasons.InputOutput } && IsFileSystemReadOnly()
         ? "the file system is read-only"
         : SqliteReasons.Explain(cause);

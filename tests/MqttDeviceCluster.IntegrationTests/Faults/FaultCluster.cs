@@ -107,7 +107,6 @@ internal sealed class FaultCluster : ILoadableCluster
 
                 // As recommended for a mosquitto: a device that hangs, say with its silo, does not hold up the acknowledgements of the others.
                 "--Mqtt:AcknowledgeOutOfOrderAfter=00:00:00.1",
-                "--Dashboard:Enabled=false",
                 "--FleetPage:Enabled=false",
             ],
         });

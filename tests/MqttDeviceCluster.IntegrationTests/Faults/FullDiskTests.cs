@@ -98,7 +98,7 @@ public sealed class FullDiskTests
     {
         Broker = tap.ConnectionString,
         DataDirectory = Path.Combine(disk.Path, "data"),
-        Arguments = ["--Dashboard:Enabled=false", "--Mqtt:MaxDeliveryTime=00:00:02"],
+        Arguments = ["--Mqtt:MaxDeliveryTime=00:00:02"],
     });
 
     private static string StoreOf(string directory) => Path.Combine(directory, "data", "devices.db");

@@ -139,7 +139,6 @@ internal sealed class FleetSystem : IAsyncDisposable
             // One file for both: allowed when it is asked for by name.
             "--Orleans:GrainStorage:Default:ProviderType=Sqlite",
             $"--Orleans:GrainStorage:Default:DataSource={Path.Combine(broker.DirectoryPath, "data", "devices.db")}",
-            "--Dashboard:Enabled=false",
             .. arguments,
         ],
     };

@@ -36,6 +36,11 @@ internal sealed class SiloProcess : IAsyncDisposable
             $"--Urls=http://{options.Address}:{HttpPort}",
             $"--DataDirectory={DataDirectory}",
         ];
+        if (!options.Dashboard)
+        {
+            arguments.Add("--Dashboard:Enabled=false");
+        }
+
         if (options.Broker is not null)
         {
             arguments.Add($"--ConnectionStrings:mqtt={options.Broker}");
@@ -97,38 +102,13 @@ internal sealed class SiloProcess : IAsyncDisposable
 
     /// <summary>Waits until a health endpoint answers 200 with a body that <paramref name="accept"/> accepts, and returns the body.</summary>
     /// <exception cref="InvalidOperationException">The silo ended, or did not answer so in time; the message holds what it wrote.</exception>
-    public async Task<string> WaitForHealthAsync(string path, Func<string, bool> accept, TimeSpan? bound = null)
-    {
-        var last = "nothing";
-        var watch = Stopwatch.StartNew();
-        while (watch.Elapsed < (bound ?? DefaultBound))
-        {
-            if (_process.HasExited)
-            {
-                throw new InvalidOperationException($"The silo ended with {await WaitForExitAsync()}.\n{Output}\n{Error}");
-            }
+    public async Task<string> WaitForHealthAsync(string path, Func<string, bool> accept, TimeSpan? bound = null) =>
+        await AskAsync(path, HttpStatusCode.OK, accept, bound ?? DefaultBound)
+        ?? throw new InvalidOperationException($"The silo ended with {await WaitForExitAsync()}.\n{Output}\n{Error}");
 
-            try
-            {
-                using var response = await Http.GetAsync(new Uri(path, UriKind.Relative));
-                var body = await response.Content.ReadAsStringAsync();
-                last = $"{(int)response.StatusCode} {body}";
-                if (response.StatusCode == HttpStatusCode.OK && accept(body))
-                {
-                    return body;
-                }
-            }
-            catch (HttpRequestException e)
-            {
-                last = e.Message;
-            }
-
-            // HTTP cannot be awaited: it is asked again.
-            await Task.Delay(50);
-        }
-
-        throw new InvalidOperationException($"{path} did not answer as expected; last: {last}.\n{Output}\n{Error}");
-    }
+    /// <summary>Waits until a health endpoint answers with a status, and returns the body, or <see langword="null"/> when the silo ended.</summary>
+    /// <exception cref="InvalidOperationException">It did not answer so in time; the message holds what it wrote.</exception>
+    public Task<string?> WaitForHealthAsync(string path, HttpStatusCode status) => AskAsync(path, status, static _ => true, DefaultBound);
 
     /// <summary>Waits until a line of its standard output holds <paramref name="text"/>, and returns that line.</summary>
     /// <exception cref="InvalidOperationException">It was not written in time; the message holds what was.</exception>
@@ -195,6 +175,39 @@ internal sealed class SiloProcess : IAsyncDisposable
         {
             Directory.Delete(DataDirectory, recursive: true);
         }
+    }
+
+    private async Task<string?> AskAsync(string path, HttpStatusCode status, Func<string, bool> accept, TimeSpan bound)
+    {
+        var last = "nothing";
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < bound)
+        {
+            if (_process.HasExited)
+            {
+                return null;
+            }
+
+            try
+            {
+                using var response = await Http.GetAsync(new Uri(path, UriKind.Relative));
+                var body = await response.Content.ReadAsStringAsync();
+                last = $"{(int)response.StatusCode} {body}";
+                if (response.StatusCode == status && accept(body))
+                {
+                    return body;
+                }
+            }
+            catch (HttpRequestException e)
+            {
+                last = e.Message;
+            }
+
+            // HTTP cannot be awaited: it is asked again.
+            await Task.Delay(50);
+        }
+
+        throw new InvalidOperationException($"{path} did not answer as expected; last: {last}.\n{Output}\n{Error}");
     }
 
     private static string SiloDll(string? directory)
@@ -268,6 +281,9 @@ internal sealed record SiloProcessOptions
 
     /// <summary>Gets the address that HTTP listens on.</summary>
     public string Address { get; init; } = "127.0.0.1";
+
+    /// <summary>Gets whether Orleans' dashboard runs, which is the service's default and costs a second of CPU at each start.</summary>
+    public bool Dashboard { get; init; }
 
     /// <summary>Gets a command that becomes the silo, such as <c>ip netns exec</c>.</summary>
     public IReadOnlyList<string> Launcher { get; init; } = [];

@@ -29,6 +29,7 @@ public sealed class LiveSilo : IAsyncLifetime
     private const string Unreadable = "7A0B0C0D0E04";
     private const string Nobody = "7A0B0C0D0E05";
     private const string Many = "7A0B0C0D1F";
+    private const string RuntimeMeter = "System.Runtime";
     private const string ServiceId = "live-metrics";
     private const string DeadLetterTopic = "live-metrics-dead-letters";
 
@@ -48,6 +49,9 @@ public sealed class LiveSilo : IAsyncLifetime
 
     /// <summary>Gets those of Orleans.</summary>
     internal IReadOnlyList<LiveInstrument> Orleans => [.. _instruments.Values.Where(static i => i.Meter == OrleansMeter.Name)];
+
+    /// <summary>Gets those of the runtime.</summary>
+    internal IReadOnlyList<LiveInstrument> Runtime => [.. _instruments.Values.Where(static i => i.Meter == RuntimeMeter)];
 
     /// <summary>Gets what was logged while the store failed for a hundred devices.</summary>
     internal IReadOnlyList<string> StoreFailureLog { get; private set; } = [];
@@ -119,8 +123,8 @@ public sealed class LiveSilo : IAsyncLifetime
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            // Orleans' meter belongs to the process.
-            if (instrument.Meter.Scope == scope || instrument.Meter.Name == OrleansMeter.Name)
+            // The meters of Orleans and of the runtime belong to the process.
+            if (instrument.Meter.Scope == scope || instrument.Meter.Name is OrleansMeter.Name or RuntimeMeter)
             {
                 _instruments.TryAdd(instrument, new(instrument));
                 listener.EnableMeasurementEvents(instrument);

@@ -113,5 +113,7 @@ internal static class PossibleValues
         public Task ProbeReadAsync() => Task.CompletedTask;
 
         public string Explain(Exception cause) => "it is not there";
+
+        public bool IsAway(Exception cause) => false;
     }
 }

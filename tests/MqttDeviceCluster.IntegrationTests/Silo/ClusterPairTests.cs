@@ -120,6 +120,7 @@ public sealed class ClusterPairTests(SharedServers servers)
                 Arguments =
                 [
                     "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1",
+                    "--Startup:DatabaseWait=00:00:00",
                     $"--Orleans:Clustering:ProviderType={clustering}",
                     $"--Orleans:Clustering:ConnectionString={members}",
                     $"--Orleans:GrainStorage:Default:ProviderType={storage}",

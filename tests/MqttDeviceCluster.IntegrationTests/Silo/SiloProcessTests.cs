@@ -10,10 +10,10 @@ public sealed class SiloProcessTests
     [Fact]
     public async Task Start_NothingConfigured_IsAWholeSystemAndStopsCleanly()
     {
-        await using var silo = await SiloProcess.StartAsync();
+        await using var silo = await SiloProcess.StartAsync(new() { Dashboard = true });
 
         Assert.Equal(
-            """{"status":"healthy","checks":{"process":{"status":"healthy"}}}""",
+            """{"status":"healthy","checks":{"process":{"status":"healthy"},"memory":{"status":"healthy"}}}""",
             await silo.WaitForHealthAsync("/health/live", _ => true));
         Assert.Equal(
             """{"status":"healthy","checks":{"silo":{"status":"healthy"},"broker":{"status":"healthy"},"store":{"status":"healthy"}}}""",
@@ -48,6 +48,29 @@ public sealed class SiloProcessTests
 
         Assert.Equal(0, await silo.WaitForExitAsync());
         Assert.Equal("", silo.Error);
+    }
+
+    [Fact]
+    public async Task Memory_RunsOut_TheSiloAsksToBeStartedAnewOrEnds()
+    {
+        await using var silo = SiloProcess.Launch(new()
+        {
+            Arguments = ["--Simulate=3000"],
+            Environment = new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = "0x2800000" },
+        });
+
+        var health = await silo.WaitForHealthAsync("/health/live", HttpStatusCode.ServiceUnavailable);
+
+        // Where memory fails is not ours to choose: it may be on a thread of the runtime's own, and that is the end.
+        if (health is null)
+        {
+            Assert.NotEqual(0, await silo.WaitForExitAsync());
+            Assert.Matches("OutOfMemoryException|Out of memory", silo.Error);
+        }
+        else
+        {
+            Assert.Contains("\"memory\":{\"status\":\"unhealthy\",\"problem\":\"memory ran out\"}", health, StringComparison.Ordinal);
+        }
     }
 
     [Theory]

@@ -34,7 +34,6 @@ public sealed class RollingUpgradeTests(SharedServers servers)
                 $"--Orleans:ClusterId={cluster}", $"--Orleans:ServiceId={cluster}", "--Orleans:Endpoints:AdvertisedIPAddress=127.0.0.1",
                 "--Orleans:Clustering:ProviderType=PostgreSql", $"--Orleans:Clustering:ConnectionString={database}",
                 "--Orleans:GrainStorage:Default:ProviderType=PostgreSql", $"--Orleans:GrainStorage:Default:ConnectionString={database}",
-                "--Dashboard:Enabled=false",
             ],
         };
         var silos = await Task.WhenAll(SiloProcess.StartAsync(options), SiloProcess.StartAsync(options with { Binaries = next.Silo }));

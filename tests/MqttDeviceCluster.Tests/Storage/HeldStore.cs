@@ -42,6 +42,8 @@ internal sealed class HeldStore : IGrainStateStore
 
     public string Explain(Exception cause) => cause.Message;
 
+    public bool IsAway(Exception cause) => false;
+
     public ValueTask DisposeAsync() => default;
 
     internal sealed record Commit(IReadOnlyList<GrainStateChange> Changes)

@@ -73,7 +73,22 @@ public sealed class HealthEndpointTests : IAsyncLifetime
             "/ready",
             HttpStatusCode.OK,
             $$$$"""{"status":"degraded","checks":{"silo":{"status":"healthy"},"broker":{"status":"degraded","problem":"{{{{expected}}}}"},"store":{"status":"healthy"}}}""");
-        await AssertAsync("/live", HttpStatusCode.OK, """{"status":"healthy","checks":{"process":{"status":"healthy"}}}""");
+        await AssertAsync("/live", HttpStatusCode.OK, """{"status":"healthy","checks":{"process":{"status":"healthy"},"memory":{"status":"healthy"}}}""");
+    }
+
+    [Fact]
+    public async Task Live_MemoryRanOut_IsUnhealthyWhoeverCaughtIt()
+    {
+        Assert.Throws<InsufficientMemoryException>(static object? () => throw new InsufficientMemoryException());
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/live")).Status);
+
+        // More than any machine has.
+        Assert.Throws<OutOfMemoryException>(static () => new string('x', int.MaxValue));
+
+        await AssertAsync(
+            "/live",
+            HttpStatusCode.ServiceUnavailable,
+            """{"status":"unhealthy","checks":{"process":{"status":"healthy"},"memory":{"status":"unhealthy","problem":"memory ran out"}}}""");
     }
 
     [Fact]

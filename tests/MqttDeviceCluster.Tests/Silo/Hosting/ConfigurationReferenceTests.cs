@@ -43,6 +43,7 @@ public sealed class ConfigurationReferenceTests
         ("Simulate", "integer", static settings => settings.Simulate),
         ("SettingsDirectory", "text", static _ => null),
         ("Telemetry:UpdateSamplingRatio", "number", static settings => settings.Telemetry.UpdateSamplingRatio),
+        ("Startup:DatabaseWait", "time", static settings => settings.DatabaseWait),
         ("Shutdown:DrainDelay", "time", static settings => settings.DrainDelay),
         ("Urls", "text", static settings => settings.Urls),
         ("FleetPage:Enabled", "true or false", static settings => settings.FleetPage is not null),

@@ -1,0 +1,60 @@
+using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace MqttDeviceCluster.Silo.Health;
+
+/// <summary>
+/// Notices that memory ran out, wherever that was and whoever caught it. Something that was under way has failed half-way, in code that never thought of it, and the next
+/// one will: only a start anew is sure to mend that.
+/// </summary>
+internal sealed partial class MemoryService(ILogger<MemoryService> logger) : BackgroundService
+{
+    private readonly TaskCompletionSource _ranOut = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _noticed;
+
+    /// <summary>Gets whether it ran out since the silo started.</summary>
+    public bool RanOut => Volatile.Read(ref _noticed) != 0;
+
+    /// <summary>Gets the most that the managed heap may take, in bytes.</summary>
+    public static long HeapLimit => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        AppDomain.CurrentDomain.FirstChanceException += OnException;
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        AppDomain.CurrentDomain.FirstChanceException -= OnException;
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await _ranOut.Task.WaitAsync(stoppingToken);
+        LogRanOut(HeapLimit / (1024 * 1024));
+    }
+
+    // On the thread that threw, which may be any, and has no memory to spare.
+    private void OnException(object? sender, FirstChanceExceptionEventArgs e)
+    {
+        // Not those derived from it, which tell of other limits.
+        if (e.Exception.GetType() == typeof(OutOfMemoryException) && Interlocked.Exchange(ref _noticed, 1) == 0)
+        {
+            _ranOut.TrySetResult();
+        }
+    }
+
+    [LoggerMessage(
+        LogLevel.Critical,
+        "Memory ran out; the managed heap may take {Limit} MiB. Something that was under way has failed, and anything may from now on: /health/live says so, and the silo should be started anew, with more memory or fewer devices.")]
+    private partial void LogRanOut(long limit);
+}
+
+/// <summary>Healthy until memory runs out.</summary>
+internal sealed class MemoryHealthCheck(MemoryService memory) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult(memory.RanOut ? HealthCheckResult.Unhealthy("memory ran out") : HealthCheckResult.Healthy());
+}
