@@ -21,8 +21,8 @@ internal static class SiloComposition
     /// <summary>How long an orderly stop may take, the drain included. What kills the process must wait longer: the grace of infra/k8s, of infra/compose and of a service manager.</summary>
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(75);
 
-    /// <summary>The longest wait for databases at the start: less than the six minutes that the startup probe of infra/k8s gives to all of it.</summary>
-    public static readonly TimeSpan MaxDatabaseWait = TimeSpan.FromMinutes(5);
+    /// <summary>The longest wait for databases at the start. A silo that has not joined five minutes after its start is declared dead by the others.</summary>
+    public static readonly TimeSpan MaxDatabaseWait = TimeSpan.FromMinutes(3);
 
     /// <summary>The longest drain: the rest of the time is for commands in flight, deliveries and the grains that move.</summary>
     public static readonly TimeSpan MaxDrainDelay = TimeSpan.FromSeconds(30);

@@ -5,15 +5,14 @@ namespace MqttDeviceCluster.Silo.Health;
 
 /// <summary>
 /// Notices that memory ran out, wherever that was and whoever caught it. Something that was under way has failed half-way, in code that never thought of it, and the next
-/// one will: only a start anew is sure to mend that.
+/// one will: only a start anew is sure to mend that. An array longer than any may be counts as well: nothing here asks for one.
 /// </summary>
-internal sealed partial class MemoryService(ILogger<MemoryService> logger) : BackgroundService
+internal sealed partial class MemoryService(TimeProvider time, ILogger<MemoryService> logger) : BackgroundService
 {
-    private readonly TaskCompletionSource _ranOut = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _noticed;
+    private bool _ranOut;
 
     /// <summary>Gets whether it ran out since the silo started.</summary>
-    public bool RanOut => Volatile.Read(ref _noticed) != 0;
+    public bool RanOut => Volatile.Read(ref _ranOut);
 
     /// <summary>Gets the most that the managed heap may take, in bytes.</summary>
     public static long HeapLimit => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -32,17 +31,22 @@ internal sealed partial class MemoryService(ILogger<MemoryService> logger) : Bac
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await _ranOut.Task.WaitAsync(stoppingToken);
+        using PeriodicTimer timer = new(TimeSpan.FromSeconds(1), time);
+        while (!RanOut)
+        {
+            await timer.WaitForNextTickAsync(stoppingToken);
+        }
+
         LogRanOut(HeapLimit / (1024 * 1024));
     }
 
-    // On the thread that threw, which may be any, and has no memory to spare.
+    // On the thread that threw, which may be any, and has no memory to spare: it allocates nothing.
     private void OnException(object? sender, FirstChanceExceptionEventArgs e)
     {
         // Not those derived from it, which tell of other limits.
-        if (e.Exception.GetType() == typeof(OutOfMemoryException) && Interlocked.Exchange(ref _noticed, 1) == 0)
+        if (e.Exception.GetType() == typeof(OutOfMemoryException))
         {
-            _ranOut.TrySetResult();
+            Volatile.Write(ref _ranOut, true);
         }
     }
 

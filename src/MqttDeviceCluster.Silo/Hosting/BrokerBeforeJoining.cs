@@ -10,49 +10,64 @@ namespace MqttDeviceCluster.Silo.Hosting;
 /// address or password it would stop what the others do well.
 /// </summary>
 /// <remarks>
-/// Where no other member is active there is nothing to harm, and a silo that is here can at least say what it knows: it joins at once. So a cluster that starts while the broker is
-/// away starts with one silo, and the others follow when the broker is there.
+/// Where no other member is active there is nothing to harm, and a silo that is here can at least say what it knows: it joins at once.
 /// </remarks>
 internal sealed partial class BrokerBeforeJoining(
     [FromKeyedServices(DeviceStreams.ProviderName)] IMqttStreamStatus broker,
+    IClusterMembershipService membership,
     IMembershipTable table,
     ILocalSiloDetails silo,
     IOptions<ClusterMembershipOptions> options,
     TimeProvider time,
     ILogger<BrokerBeforeJoining> logger) : ILifecycleParticipant<ISiloLifecycle>
 {
-    // After the connection has begun, and before Orleans pings the other members, which is the last thing before the silo is active.
-    private const int Stage = ServiceLifecycleStage.ApplicationServices + 1;
+    // By then the silo has reached all members that are there, and those that are not are known as dead.
+    private const int Stage = ServiceLifecycleStage.ValidateInitialConnectivity + 1;
 
+    private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan TablePeriod = TimeSpan.FromSeconds(2);
 
     /// <summary>A connection takes a moment, and is no reason for a line in the log.</summary>
-    private static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(3);
+    internal static readonly TimeSpan QuietTime = TimeSpan.FromSeconds(3);
+
+    // From the beginning of the start, as the others count.
+    private readonly long _started = time.GetTimestamp();
+
+    /// <summary>Gets how long the whole start may take. The others declare a silo dead that has not joined after <see cref="ClusterMembershipOptions.MaxJoinAttemptTime"/>.</summary>
+    internal TimeSpan Limit => options.Value.MaxJoinAttemptTime * 0.8;
+
+    private string Problem => broker.Problem ?? "It has not answered yet.";
 
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(BrokerBeforeJoining), Stage, WaitAsync);
 
     internal async Task WaitAsync(CancellationToken cancellationToken)
     {
-        var started = time.GetTimestamp();
-        long? looked = null;
-        var said = false;
-        while (!broker.WasPublishing)
+        try
         {
-            if (looked is not { } last || time.GetElapsedTime(last) >= TablePeriod)
-            {
-                if (!await IsAnotherActiveAsync(cancellationToken))
-                {
-                    return;
-                }
+            await WaitForBrokerAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or SiloStartException)
+        {
+            await LeaveAsync();
+            throw;
+        }
+    }
 
-                looked = time.GetTimestamp();
+    private async Task WaitForBrokerAsync(CancellationToken cancellationToken)
+    {
+        var waiting = time.GetTimestamp();
+        var said = false;
+        while (!broker.WasPublishing && IsAnotherActive())
+        {
+            if (time.GetElapsedTime(_started) >= Limit)
+            {
+                throw new SiloStartException($"The silo did not join the cluster, whose members work: the broker has not taken its connection. {Problem}");
             }
 
-            if (!said && time.GetElapsedTime(started) >= QuietTime)
+            if (!said && time.GetElapsedTime(waiting) >= QuietTime)
             {
                 said = true;
-                LogWaiting(broker.Problem ?? "It has not answered yet.");
+                LogWaiting(Problem);
             }
 
             await Task.Delay(Period, time, cancellationToken);
@@ -60,37 +75,39 @@ internal sealed partial class BrokerBeforeJoining(
 
         if (said)
         {
-            LogJoining();
+            LogJoining(broker.WasPublishing ? "the broker has taken the connection" : "no other member is left");
         }
     }
 
-    // Those that died without a word are in the table as active until somebody sees to it, which only active ones do: they are known by what they do not write any more, as Orleans knows them.
-    private async Task<bool> IsAnotherActiveAsync(CancellationToken cancellationToken)
+    // Orleans itself leaves the row of a silo that did not start, and the others have to find out, and take it for one that was lost.
+    private async Task LeaveAsync()
     {
-        MembershipTableData members;
         try
         {
-            members = await table.ReadAllAsync(cancellationToken).WaitAsync(cancellationToken);
+            using CancellationTokenSource bound = new(LeaveTimeout, time);
+            var rows = await table.ReadRowAsync(silo.SiloAddress, bound.Token).WaitAsync(bound.Token);
+            if (rows.TryGet(silo.SiloAddress) is { } own)
+            {
+                own.Item1.Status = SiloStatus.Dead;
+                await table.UpdateRowAsync(own.Item1, own.Item2, rows.Version.Next(), bound.Token).WaitAsync(bound.Token);
+            }
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+#pragma warning disable CA1031 // Whatever a store can throw: the silo ends all the same, and the others find out in their way.
+        catch (Exception exception)
         {
-            // Whatever it is: the silo could not join now anyway.
-            LogNotRead(exception);
-            return true;
+            LogNotLeft(exception);
         }
-
-        var alive = time.GetUtcNow().UtcDateTime - (options.Value.IAmAliveTablePublishTimeout * options.Value.NumMissedTableIAmAliveLimit);
-        return members.Members.Any(member => member.Item1 is { Status: SiloStatus.Active } other
-            && !other.SiloAddress.Equals(silo.SiloAddress)
-            && (other.IAmAliveTime > alive || other.StartTime > alive));
+#pragma warning restore CA1031
     }
+
+    private bool IsAnotherActive() => membership.CurrentSnapshot.Members.Values.Any(member => member.Status == SiloStatus.Active && !member.SiloAddress.Equals(silo.SiloAddress));
 
     [LoggerMessage(LogLevel.Warning, "The silo does not join the cluster, whose members work, before the broker has taken its connection. {Problem}")]
     private partial void LogWaiting(string problem);
 
-    [LoggerMessage(LogLevel.Information, "The broker has taken the connection: the silo joins the cluster.")]
-    private partial void LogJoining();
+    [LoggerMessage(LogLevel.Debug, "The members could not be told that the silo does not join.")]
+    private partial void LogNotLeft(Exception exception);
 
-    [LoggerMessage(LogLevel.Debug, "The members of the cluster could not be read.")]
-    private partial void LogNotRead(Exception exception);
+    [LoggerMessage(LogLevel.Information, "The silo joins the cluster: {Reason}.")]
+    private partial void LogJoining(string reason);
 }

@@ -144,7 +144,7 @@ internal sealed record SiloSettings
             Dashboard = ReadDashboard(read, isLoopback, fleetPage),
             FleetPage = fleetPage,
             Simulate = read.Number("Simulate", 0, 0, 100_000),
-            DatabaseWait = read.Value("Startup:DatabaseWait", TimeSpan.FromMinutes(2), TryParseDatabaseWait, "hh:mm:ss, at most 5 minutes"),
+            DatabaseWait = read.Value("Startup:DatabaseWait", TimeSpan.FromMinutes(2), TryParseDatabaseWait, "hh:mm:ss, at most 3 minutes"),
             DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most 30 seconds"),
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),

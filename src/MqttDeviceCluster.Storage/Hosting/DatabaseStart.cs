@@ -11,7 +11,7 @@ namespace MqttDeviceCluster.Storage.Hosting;
 /// <summary>Opens databases when a silo starts, and waits for one that is away.</summary>
 internal sealed partial class DatabaseStart(IOptions<DatabaseStartOptions> options, TimeProvider time, ILogger<DatabaseStart> logger)
 {
-    private readonly long _started = time.GetTimestamp();
+    private long _started;
 
     public static void AddTo(IServiceCollection services)
     {
@@ -26,12 +26,14 @@ internal sealed partial class DatabaseStart(IOptions<DatabaseStartOptions> optio
     /// <param name="cancellationToken">The silo does not start after all.</param>
     public async Task OpenAsync(Func<CancellationToken, Task> open, Func<Exception, bool> isAway, Func<Exception, Exception> describe, CancellationToken cancellationToken)
     {
+        // Since the first of them was asked for.
+        Interlocked.CompareExchange(ref _started, time.GetTimestamp(), 0);
         string? said = null;
         var pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = arguments => ValueTask.FromResult(
-                    arguments.Outcome.Exception is { } cause and not OperationCanceledException && time.GetElapsedTime(_started) < options.Value.MaxWait && isAway(cause)),
+                    arguments.Outcome.Exception is { } cause && !cancellationToken.IsCancellationRequested && time.GetElapsedTime(_started) < options.Value.MaxWait && isAway(cause)),
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
                 Delay = TimeSpan.FromMilliseconds(250),
@@ -55,8 +57,10 @@ internal sealed partial class DatabaseStart(IOptions<DatabaseStartOptions> optio
         {
             await pipeline.ExecuteAsync(async token => await open(token), cancellationToken);
         }
-        catch (Exception cause) when (cause is not OperationCanceledException)
+        catch (Exception cause)
         {
+            // What fails while the silo is being stopped fails for that.
+            cancellationToken.ThrowIfCancellationRequested();
             throw describe(cause);
         }
     }

@@ -15,6 +15,7 @@ internal static class PostgreSqlReasons
         NpgsqlException { InnerException: TimeoutException } or TimeoutException => "it does not answer in time",
         NpgsqlException { InnerException: SocketException inner } => Explain(inner),
         NpgsqlException { InnerException: IOException or EndOfStreamException } => "the connection was lost",
+        NpgsqlException { InnerException: AggregateException { InnerExceptions: [var first, ..] } } => Explain(first),
         SocketException exception => Explain(exception),
         ObjectDisposedException => "the storage is stopped",
         _ => FirstLine(cause.Message),
@@ -32,11 +33,20 @@ internal static class PostgreSqlReasons
     /// <summary>Gets whether the server does not answer, or says that it is not ready: that may be over soon by itself. A host that is not known yet may be soon.</summary>
     public static bool IsAway(Exception cause) => cause switch
     {
+        // A standby that is about to become the primary; connection exceptions, with which poolers answer as well.
         PostgresException exception => exception.SqlState is
-            PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.TooManyConnections,
+            PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.TooManyConnections
+            or PostgresErrorCodes.ReadOnlySqlTransaction || exception.SqlState.StartsWith("08", StringComparison.Ordinal),
         NpgsqlException { InnerException: { } inner } => IsAway(inner),
+        NpgsqlException => NamesNoHost(cause),
+
+        // Of several hosts.
+        AggregateException { InnerExceptions: var inner } => inner.Any(IsAway),
         _ => cause is SocketException or IOException or TimeoutException,
     };
+
+    // The driver remembers for a while that no host of several could be used.
+    private static bool NamesNoHost(Exception cause) => cause.Message.StartsWith("No suitable host", StringComparison.Ordinal);
 
     private static string Explain(PostgresException exception) => exception.SqlState switch
     {

@@ -19,9 +19,12 @@ internal static class RedisReasons
         _ => cause.Message.Split('\n')[0].TrimEnd('.', '\r'),
     };
 
-    /// <summary>Gets whether the server does not answer, or still loads its data: that may be over soon by itself.</summary>
+    // It loads its data; parts of the cluster are away; it is not the primary, or not any more.
+    private static readonly string[] NotReady = ["LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY"];
+
+    /// <summary>Gets whether the server does not answer, or says that it is not ready: that may be over soon by itself.</summary>
     public static bool IsAway(Exception cause) =>
-        (cause is RedisConnectionException or RedisTimeoutException or TimeoutException && !IsRefused(cause)) || (cause is RedisServerException && Contains(cause, "LOADING"));
+        (cause is RedisConnectionException or RedisTimeoutException or TimeoutException && !IsRefused(cause)) || (cause is RedisServerException && NotReady.Any(word => cause.Message.StartsWith(word, StringComparison.Ordinal)));
 
     private static bool IsRefused(Exception cause) =>
         cause is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }

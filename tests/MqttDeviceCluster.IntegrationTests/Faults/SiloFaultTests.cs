@@ -65,8 +65,8 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         await Task.Delay(FaultScale.Absence, TestContext.Current.CancellationToken);
         frozen.Signal("CONT");
 
-        // It learns that it was declared dead, and ends.
-        await frozen.WaitForExitAsync();
+        // It learns that it was declared dead, and ends: 128 + SIGABRT.
+        Assert.Equal(134, await frozen.WaitForExitAsync());
         await run.Cluster.ReplaceAsync(frozen);
         await run.WaitForServiceAsync();
         await FinishAsync(run, LongestGapOfSilence);
@@ -83,7 +83,7 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         await run.WaitForServiceAsync();
         await Task.Delay(FaultScale.Absence, TestContext.Current.CancellationToken);
         await network.HealAsync();
-        await apart.WaitForExitAsync();
+        Assert.Equal(134, await apart.WaitForExitAsync());
         await run.WaitForServiceAsync();
         await FinishAsync(run, LongestGapOfSilence);
     }

@@ -198,7 +198,7 @@ internal sealed class SiloProcess : IAsyncDisposable
                     return body;
                 }
             }
-            catch (HttpRequestException e)
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
             {
                 last = e.Message;
             }

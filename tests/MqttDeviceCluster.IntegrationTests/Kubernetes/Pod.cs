@@ -18,8 +18,11 @@ internal sealed class Pod : IAsyncDisposable
 {
     private readonly string _directory;
 
-    private Pod(string name, IPAddress address, string directory, SiloProcess process)
+    private readonly PauseProcess? _pause;
+
+    private Pod(string name, IPAddress address, string directory, SiloProcess process, PauseProcess? pause)
     {
+        _pause = pause;
         Name = name;
         Address = address;
         _directory = directory;
@@ -37,7 +40,7 @@ internal sealed class Pod : IAsyncDisposable
     /// <param name="network">Where its namespace is made.</param>
     /// <param name="manifests">Where the template, its settings and its secrets are.</param>
     /// <param name="owner">The name of the Deployment, or of the Job.</param>
-    /// <param name="program">The built program that stands for the image.</param>
+    /// <param name="program">The program that stands for the image: a project of the repository as it was built, or a directory named after one that it was published into.</param>
     /// <param name="hosts">Names that the cluster's DNS would know; they are on this side.</param>
     public static Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, params IEnumerable<string> hosts) =>
         StartAsync(network, manifests, owner, program, hosts.Select(static host => (host, PodNetwork.Outside)));
@@ -46,7 +49,7 @@ internal sealed class Pod : IAsyncDisposable
     /// <param name="network">Where its namespace is made.</param>
     /// <param name="manifests">Where the template, its settings and its secrets are.</param>
     /// <param name="owner">The name of the Deployment, or of the Job.</param>
-    /// <param name="program">The built program that stands for the image.</param>
+    /// <param name="program">The program that stands for the image: a project of the repository as it was built, or a directory named after one that it was published into.</param>
     /// <param name="hosts">Names that the cluster's DNS would know, and their addresses.</param>
     public static async Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, IEnumerable<(string Name, IPAddress Address)> hosts)
     {
@@ -60,13 +63,14 @@ internal sealed class Pod : IAsyncDisposable
         environment["PATH"] = "/usr/bin";
         environment["DOTNET_ROOT"] = DotnetRoot;
 
+        var pause = template.Spec.ShareProcessNamespace == true ? await PauseProcess.StartAsync() : null;
         var directory = Directory.CreateTempSubdirectory("pod-").FullName;
         List<Mount> mounts =
         [
             new("/proc", "proc", "proc"),
             new("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
             Bind("/usr", "/usr"),
-            Bind("/app", Repository.BuildOf(program)),
+            Bind("/app", Path.IsPathRooted(program) ? program : Repository.BuildOf(program)),
         ];
         if (!DotnetRoot.StartsWith("/usr/", StringComparison.Ordinal))
         {
@@ -99,7 +103,7 @@ internal sealed class Pod : IAsyncDisposable
             {
                 cgroupsPath = $"/{name}",
                 namespaces = (object[])
-                    [new { type = "pid" }, new { type = "ipc" }, new { type = "uts" }, new { type = "mount" }, new { type = "network", path = $"/var/run/netns/{ns}" }],
+                    [pause is null ? new { type = "pid" } : new { type = "pid", path = pause.Namespace }, new { type = "ipc" }, new { type = "uts" }, new { type = "mount" }, new { type = "network", path = $"/var/run/netns/{ns}" }],
                 resources = new { memory = new { limit = (long)container.Resources.Limits["memory"].ToDecimal() }, devices = (object[])[new { allow = false, access = "rwm" }] },
             },
         };
@@ -110,7 +114,7 @@ internal sealed class Pod : IAsyncDisposable
             Address = address.ToString(),
             HttpPort = container.Ports?.Single(static port => port.Name == "http").ContainerPort,
         });
-        return new(name, address, directory, process);
+        return new(name, address, directory, process, pause);
     }
 
     /// <summary>Waits until the probe of readiness, as the manifest has it, is answered.</summary>
@@ -148,6 +152,7 @@ internal sealed class Pod : IAsyncDisposable
         }
 
         await Process.DisposeAsync();
+        _pause?.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 

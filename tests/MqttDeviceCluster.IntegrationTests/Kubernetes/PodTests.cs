@@ -42,37 +42,56 @@ public sealed class PodTests(ITestOutputHelper output)
             + "\n---\n"
             + SecretOf("broker-tls", ("ca.crt", Read("ca.pem")), ("tls.crt", Read("client.pem")), ("tls.key", Read("client.key")))));
         var container = manifests.Silo.Spec.Template.Spec.Containers.Single();
-
-        // A busy machine may be slower once, or twice.
-        var best = TimeSpan.MaxValue;
-        for (var attempt = 0; attempt < 3 && best > ReadyBound; attempt++)
+        var published = Directory.CreateTempSubdirectory("mdc-published-");
+        try
         {
-            var watch = Stopwatch.StartNew();
-            await using var pod = await Pod.StartAsync(network, manifests, "silo", "src/MqttDeviceCluster.Silo", BrokerName);
-            await pod.WaitForReadyAsync(container);
-            best = watch.Elapsed < best ? watch.Elapsed : best;
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready after {watch.Elapsed.TotalSeconds:0.00} s"));
-            await pod.Process.WaitForHealthAsync(container.StartupProbe.HttpGet.Path, static _ => true);
-            await pod.Process.WaitForHealthAsync(container.LivenessProbe.HttpGet.Path, static _ => true);
-
-            var status = (await pod.ReadProcessAsync("status")).Split('\n').Select(static line => line.Split(':', 2)).Where(static line => line.Length == 2)
-                .ToDictionary(static line => line[0], static line => line[1].Trim());
-            Assert.Equal("1654\t1654\t1654\t1654", status["Uid"]);
-            Assert.Equal("0000000000000000", status["CapBnd"]);
-            Assert.Equal("1", status["NoNewPrivs"]);
-            Assert.Contains((await pod.ReadProcessAsync("mountinfo")).Split('\n'), static mount => mount.Split(' ') is [_, _, _, _, "/", var options, ..] && options.Split(',').Contains("ro"));
-            Assert.Equal(512 * 1024 * 1024, await MemoryLimitAsync(pod));
-            Assert.Equal(pod.Name, await PostgreSqlServer.ScalarAsync(database, "SELECT siloname FROM orleansmembershiptable WHERE deploymentid = 'production' AND status = 3"));
-            output.WriteLine($"{status["VmRSS"]} resident");
-            await ListAsync(pod);
-
-            pod.Process.Terminate();
-            await WaitForNotReadyAsync(pod, container);
-            var code = await pod.Process.WaitForExitAsync();
-            Assert.True((code, pod.Process.Error) is (0, ""), $"The silo ended with {code}: {pod.Process.Output}{pod.Process.Error}");
+            await RunAsync(await PublishAsync(published.FullName));
+        }
+        finally
+        {
+            published.Delete(recursive: true);
         }
 
-        Assert.True(best < ReadyBound, $"It was ready after {best}.");
+        async Task RunAsync(string program)
+        {
+            // A busy machine may be slower once, or twice.
+            var best = TimeSpan.MaxValue;
+            for (var attempt = 0; attempt < 3 && best > ReadyBound; attempt++)
+            {
+                var watch = Stopwatch.StartNew();
+                await using var pod = await Pod.StartAsync(network, manifests, "silo", program, BrokerName);
+                await pod.WaitForReadyAsync(container);
+                best = watch.Elapsed < best ? watch.Elapsed : best;
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready after {watch.Elapsed.TotalSeconds:0.00} s"));
+                await pod.Process.WaitForHealthAsync(container.StartupProbe.HttpGet.Path, static _ => true);
+                await pod.Process.WaitForHealthAsync(container.LivenessProbe.HttpGet.Path, static _ => true);
+
+                var status = (await pod.ReadProcessAsync("status")).Split('\n').Select(static line => line.Split(':', 2)).Where(static line => line.Length == 2)
+                    .ToDictionary(static line => line[0], static line => line[1].Trim());
+                Assert.Equal("1654\t1654\t1654\t1654", status["Uid"]);
+                Assert.Equal("0000000000000000", status["CapBnd"]);
+                Assert.Equal("1", status["NoNewPrivs"]);
+                Assert.Contains((await pod.ReadProcessAsync("mountinfo")).Split('\n'), static mount => mount.Split(' ') is [_, _, _, _, "/", var options, ..] && options.Split(',').Contains("ro"));
+                Assert.Equal(512 * 1024 * 1024, await MemoryLimitAsync(pod));
+                Assert.Equal(pod.Name, await PostgreSqlServer.ScalarAsync(database, "SELECT siloname FROM orleansmembershiptable WHERE deploymentid = 'production' AND status = 3"));
+                output.WriteLine($"{status["VmRSS"]} resident");
+                await ListAsync(pod);
+
+                pod.Process.Terminate();
+                await WaitForNotReadyAsync(pod, container);
+                var code = await pod.Process.WaitForExitAsync();
+                Assert.True((code, pod.Process.Error) is (0, ""), $"The silo ended with {code}: {pod.Process.Output}{pod.Process.Error}");
+            }
+
+            Assert.True(best < ReadyBound, $"It was ready after {best}.");
+
+            // One that was declared dead ends itself with SIGABRT, which the first process of a namespace would not get.
+            await using var dead = await Pod.StartAsync(network, manifests, "silo", program, BrokerName);
+            await dead.WaitForReadyAsync(container);
+            await PostgreSqlServer.ExecuteAsync(
+                database, $"UPDATE orleansmembershiptable SET status = 6 WHERE siloname = '{dead.Name}'; UPDATE orleansmembershipversiontable SET version = version + 1");
+            Assert.Equal(128 + 6, await dead.Process.WaitForExitAsync());
+        }
 
         // The Job of infra/k8s/examples/mdc, on a device that has reported once.
         async Task ListAsync(Pod silo)
@@ -92,6 +111,17 @@ public sealed class PodTests(ITestOutputHelper output)
         string PathOf(string file) => Path.Combine(broker.DirectoryPath, file);
 
         string Read(string file) => File.ReadAllText(Path.Combine(broker.DirectoryPath, file));
+    }
+
+    // What an image has of the build, to the file; an image is compiled ahead of time as well.
+    private static async Task<string> PublishAsync(string directory)
+    {
+        const string Silo = "MqttDeviceCluster.Silo";
+        var target = Path.Combine(directory, Silo);
+        await ServerProcess.RunAsync(
+            "dotnet", "publish", Path.Combine(Repository.Root, "src", Silo), "-c", Repository.Configuration, "--no-build", "--nologo", "-v", "quiet", "-nodeReuse:false", "-o", target);
+        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        return target;
     }
 
     private static string SecretOf(string name, params IEnumerable<(string Key, string Value)> data) =>

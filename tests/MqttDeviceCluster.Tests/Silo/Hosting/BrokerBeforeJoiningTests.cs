@@ -1,0 +1,188 @@
+using Microsoft.Extensions.Logging.Testing;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Silo.Hosting;
+using MqttDeviceCluster.Streaming.Mqtt;
+using Orleans.Configuration;
+
+namespace MqttDeviceCluster.Tests.Silo.Hosting;
+
+public sealed class BrokerBeforeJoiningTests
+{
+    private static readonly SiloAddress Own = SiloAddress.FromParsableString("127.0.0.1:11111@2");
+    private static readonly SiloAddress OwnBefore = SiloAddress.FromParsableString("127.0.0.1:11111@1");
+    private static readonly SiloAddress Other = SiloAddress.FromParsableString("127.0.0.1:11112@1");
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly Members _members = new();
+    private readonly Table _table = new();
+    private readonly Broker _broker = new();
+    private readonly FakeLogger<BrokerBeforeJoining> _log = new();
+    private readonly BrokerBeforeJoining _gate;
+
+    public BrokerBeforeJoiningTests() =>
+        _gate = new(_broker, _members, _table, new Silo(), Options.Create(new ClusterMembershipOptions { MaxJoinAttemptTime = TimeSpan.FromMinutes(5) }), _time, _log);
+
+    [Theory]
+    [InlineData(SiloStatus.Joining)]
+    [InlineData(SiloStatus.ShuttingDown)]
+    [InlineData(SiloStatus.Dead)]
+    public async Task Wait_NoOtherIsActive_IsNone(SiloStatus other)
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (OwnBefore, SiloStatus.Dead), (Other, other));
+
+        await _gate.WaitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, _log.Collector.Count);
+    }
+
+    [Fact]
+    public async Task Wait_BrokerAnswersInAMoment_SaysNothing()
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        var waiting = _gate.WaitAsync(TestContext.Current.CancellationToken);
+        await PassAsync(waiting, BrokerBeforeJoining.QuietTime - TimeSpan.FromSeconds(1));
+        Assert.False(waiting.IsCompleted);
+
+        _broker.WasPublishing = true;
+        await PassAsync(waiting, TimeSpan.FromSeconds(1));
+
+        await waiting;
+        Assert.Equal(0, _log.Collector.Count);
+    }
+
+    [Fact]
+    public async Task Wait_OtherIsLost_Joins()
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        _broker.Problem = "The broker is away.";
+        var waiting = _gate.WaitAsync(TestContext.Current.CancellationToken);
+        await PassAsync(waiting, TimeSpan.FromMinutes(1));
+        Assert.False(waiting.IsCompleted);
+
+        _members.Set(2, (Own, SiloStatus.Joining), (Other, SiloStatus.Dead));
+        await PassAsync(waiting, TimeSpan.FromSeconds(1));
+
+        await waiting;
+        Assert.Equal(
+            [
+                "The silo does not join the cluster, whose members work, before the broker has taken its connection. The broker is away.",
+                "The silo joins the cluster: no other member is left.",
+            ],
+            _log.Collector.GetSnapshot().Select(static line => line.Message));
+    }
+
+    [Fact]
+    public async Task Wait_TooLong_EndsBeforeTheOthersDeclareItDead()
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        _broker.Problem = "The broker is away.";
+
+        // What came before counts too: a database may have been away.
+        _time.Advance(TimeSpan.FromMinutes(3));
+        var waiting = _gate.WaitAsync(TestContext.Current.CancellationToken);
+        await PassAsync(waiting, TimeSpan.FromSeconds(59));
+        Assert.False(waiting.IsCompleted);
+        await PassAsync(waiting, TimeSpan.FromSeconds(2));
+
+        var exception = await Assert.ThrowsAsync<SiloStartException>(() => waiting);
+        Assert.Equal("The silo did not join the cluster, whose members work: the broker has not taken its connection. The broker is away.", exception.Message);
+        Assert.Equal(SiloStatus.Dead, _table.Status);
+    }
+
+    [Fact]
+    public async Task Wait_Cancelled_Ends()
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        using CancellationTokenSource stop = new();
+        var waiting = _gate.WaitAsync(stop.Token);
+
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(SiloStatus.Dead, _table.Status);
+    }
+
+    [Fact]
+    public async Task Wait_CancelledWhileTheTableIsAway_EndsAllTheSame()
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        _table.Failure = new IOException("away");
+        using CancellationTokenSource stop = new();
+        var waiting = _gate.WaitAsync(stop.Token);
+
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(SiloStatus.Joining, _table.Status);
+    }
+
+    // Each turn of the loop asks the clock anew.
+    private async Task PassAsync(Task waiting, TimeSpan time)
+    {
+        for (var left = time; left > TimeSpan.Zero && !waiting.IsCompleted; left -= TimeSpan.FromMilliseconds(100))
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+    }
+
+    /// <summary>Has the silo's own row.</summary>
+    private sealed class Table : IMembershipTable
+    {
+        public SiloStatus Status { get; private set; } = SiloStatus.Joining;
+
+        public Exception? Failure { get; set; }
+
+        public Task<MembershipTableData> ReadRow(SiloAddress key) => Failure is null
+            ? Task.FromResult(new MembershipTableData(Tuple.Create(new MembershipEntry { SiloAddress = key, Status = Status }, "row 1"), new TableVersion(1, "1")))
+            : Task.FromException<MembershipTableData>(Failure);
+
+        public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
+        {
+            Assert.Equal((Own, "row 1", 2), (entry.SiloAddress, etag, tableVersion.Version));
+            Status = entry.Status;
+            return Task.FromResult(true);
+        }
+
+        public Task InitializeMembershipTable(bool tryInitTableVersion) => throw new NotSupportedException();
+
+        public Task DeleteMembershipTableEntries(string clusterId) => throw new NotSupportedException();
+
+        public Task CleanupDefunctSiloEntries(DateTimeOffset beforeDate) => throw new NotSupportedException();
+
+        public Task<MembershipTableData> ReadAll() => throw new NotSupportedException();
+
+        public Task<bool> InsertRow(MembershipEntry entry, TableVersion tableVersion) => throw new NotSupportedException();
+
+        public Task UpdateIAmAlive(MembershipEntry entry) => throw new NotSupportedException();
+    }
+
+    private sealed class Broker : IMqttStreamStatus
+    {
+        public MqttConnectionState Receiving => MqttConnectionState.Stopped;
+
+        public DateTimeOffset? ReceivingSince => null;
+
+        public MqttConnectionState Publishing => MqttConnectionState.Connecting;
+
+        public bool WasPublishing { get; set; }
+
+        public string? Problem { get; set; }
+
+        public int Unacknowledged => 0;
+    }
+
+    private sealed class Silo : ILocalSiloDetails
+    {
+        public string Name => "silo";
+
+        public string ClusterId => "cluster";
+
+        public string DnsHostName => "host";
+
+        public SiloAddress SiloAddress => Own;
+
+        public SiloAddress GatewayAddress => Own;
+    }
+}
