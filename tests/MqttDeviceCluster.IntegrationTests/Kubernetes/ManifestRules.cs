@@ -20,6 +20,7 @@ internal static class ManifestRules
     {
         ["silo-secrets"] = ["ConnectionStrings__postgresql", "ConnectionStrings__redis"],
         ["broker-tls"] = ["ca.crt", "tls.crt", "tls.key"],
+        ["broker-password"] = ["ca.crt", "user", "password"],
         ["caller-secrets"] = ["ConnectionStrings__postgresql"],
     };
 
@@ -51,7 +52,7 @@ internal static class ManifestRules
     [
         .. Names(manifests), .. Selectors(manifests), .. Ports(manifests), .. Security(manifests), .. Images(manifests), .. Resources(manifests), .. Volumes(manifests),
         .. manifests.All<V1Deployment>().Any(static deployment => deployment.Metadata.Name == "silo")
-            ? [.. Probes(manifests), .. Times(manifests), .. Settings(manifests), .. Network(manifests), .. CallerRules.Check(manifests)]
+            ? [.. Probes(manifests), .. Times(manifests), .. Settings(manifests), .. BrokerRules.Check(SettingsOf(manifests)), .. Network(manifests), .. CallerRules.Check(manifests)]
             : (string[])[],
     ];
 

@@ -13,9 +13,10 @@ public sealed class ManifestTests
     public static TheoryData<string> Combinations() =>
     [
         .. from store in (string[])["postgresql", "redis"]
+           from broker in (string[])["broker-tls", "broker-password"]
            from autoscaling in (string[])["", " autoscaling"]
            from monitoring in (string[])["", " monitoring"]
-           select $"{store} broker-tls{autoscaling}{monitoring}",
+           select $"{store} {broker}{autoscaling}{monitoring}",
     ];
 
     [Theory]
@@ -26,7 +27,14 @@ public sealed class ManifestTests
 
     [Theory]
     [MemberData(nameof(Combinations))]
-    public async Task Components_InAnyCombination_KeepTheRules(string components) => Assert.Empty(ManifestRules.Check(await Manifests.RenderAsync(components.Split(' '))));
+    public async Task Components_InAnyCombination_KeepTheRules(string components) => Assert.Empty(ManifestRules.Check(Manifests.Parse(await Rendered(components))));
+
+    [Fact]
+    public async Task Components_TwoWaysToTheBroker_AreNotRendered()
+    {
+        var refused = await Assert.ThrowsAsync<InvalidOperationException>(static () => Rendered("postgresql broker-tls broker-password"));
+        Assert.Contains("silo-to-broker", refused.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public async Task Caller_BesideTheDevOverlay_KeepsTheRulesAndReachesWhatItNeeds()
@@ -96,10 +104,7 @@ public sealed class ManifestTests
     [InlineData("mdc", "name: mdc-settings\n  namespace", "name: mdc\n  namespace", "mdc wants the ConfigMap mdc-settings")]
     public async Task Rules_SomethingIsWrongInAnExample_SayWhat(string example, string from, string to, string problem)
     {
-        var text = await Example(example);
-        Assert.Contains(from, text, StringComparison.Ordinal);
-        var manifests = Manifests.Parse($"{await Overlay(example)}\n---\n{text.Replace(from, to, StringComparison.Ordinal)}");
-        Assert.Contains(ManifestRules.Check(manifests), said => said.Contains(problem, StringComparison.Ordinal));
+        AssertSaid(await Example(example), from, to, problem, $"{await Overlay(example)}\n---\n");
     }
 
     /// <summary>What an editor may get wrong, in the rendered text: from, to, and what is said then.</summary>
@@ -145,12 +150,21 @@ public sealed class ManifestTests
     [InlineData("protocol: UDP", "protocol: SCTP", "silos ask for names")]
     [InlineData("kind: Deployment\n    name: silo", "kind: Deployment\n    name: silos", "has no target")]
     [InlineData("namespace: mqtt-device-cluster\nspec:\n  maxUnavailable", "namespace: default\nspec:\n  maxUnavailable", "in several namespaces")]
-    public async Task Rules_SomethingIsWrong_SayWhat(string from, string to, string problem)
-    {
-        var text = await Rendered("overlays/prod");
-        Assert.Contains(from, text, StringComparison.Ordinal);
-        Assert.Contains(ManifestRules.Check(Manifests.Parse(text.Replace(from, to, StringComparison.Ordinal))), said => said.Contains(problem, StringComparison.Ordinal));
-    }
+    public async Task Rules_SomethingIsWrong_SayWhat(string from, string to, string problem) => AssertSaid(await Rendered("overlays/prod"), from, to, problem);
+
+    /// <summary>What an editor may get wrong where the broker wants a password.</summary>
+    [Theory]
+    [InlineData("broker-password/password", "broker-password/pass", "Mqtt:PasswordFile is /etc/mqtt-device-cluster/broker-password/pass, which no secret has")]
+    [InlineData("broker-password/ca.crt", "broker-tls/ca.crt", "Mqtt:CertificateAuthorityFile is /etc/mqtt-device-cluster/broker-tls/ca.crt, which no secret has")]
+    [InlineData("mountPath: /etc/mqtt-device-cluster/broker-password", "mountPath: /etc/broker-password", "Mqtt:UserNameFile is /etc/mqtt-device-cluster/broker-password/user, which no secret has")]
+    [InlineData("secretName: broker-password", "secretName: broker-tls", "Mqtt:UserNameFile is /etc/mqtt-device-cluster/broker-password/user, which no secret has")]
+    [InlineData("secretName: broker-password", "secretName: broker", "wants the Secret broker")]
+    [InlineData("  Mqtt__UserNameFile: /etc/mqtt-device-cluster/broker-password/user\n", "", "a password without a user name")]
+    [InlineData("  Mqtt__PasswordFile: /etc/mqtt-device-cluster/broker-password/password\n", "", "a user name without a password")]
+    [InlineData("Mqtt__AcknowledgeOutOfOrderAfter", "Mqtt__ClientCertificateFile: /etc/mqtt-device-cluster/broker-password/ca.crt\n  Mqtt__AcknowledgeOutOfOrderAfter", "a certificate and a password for the broker")]
+    [InlineData("mqtts://broker.example", "mqtt://broker.example:8883", "its password to the broker in the clear")]
+    [InlineData("- port: 8883", "- port: 1883", "silos reach broker.example:8883")]
+    public async Task Rules_SomethingIsWrongWithThePassword_SayWhat(string from, string to, string problem) => AssertSaid(await Rendered("postgresql broker-password"), from, to, problem);
 
     [Theory]
     [InlineData("readOnlyRootFilesystem", "readOnlyRootFileSystem")]
@@ -179,7 +193,15 @@ public sealed class ManifestTests
     // Once for all tests.
     private static readonly ConcurrentDictionary<string, Lazy<Task<string>>> All = new();
 
-    private static Task<string> Rendered(string directory) => All.GetOrAdd(directory, static directory => new(() => Manifests.RenderTextAsync(directory))).Value;
+    // A directory, or components.
+    private static Task<string> Rendered(string what) =>
+        All.GetOrAdd(what, static what => new(() => what.Contains('/', StringComparison.Ordinal) ? Manifests.RenderTextAsync(what) : Manifests.RenderTextAsync(what.Split(' ')))).Value;
+
+    private static void AssertSaid(string text, string from, string to, string problem, string beside = "")
+    {
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        Assert.Contains(ManifestRules.Check(Manifests.Parse(beside + text.Replace(from, to, StringComparison.Ordinal))), said => said.Contains(problem, StringComparison.Ordinal));
+    }
 
     // Which one an example is made for.
     private static Task<string> Overlay(string example) => Rendered(example == "caller" ? "overlays/dev" : "overlays/prod");
