@@ -55,6 +55,26 @@ public sealed class ManifestTests
     }
 
     [Fact]
+    public async Task CallerInProduction_BesideTheProdOverlay_KeepsTheRulesAndReachesWhatItNeeds()
+    {
+        var both = Manifests.Parse($"{await Overlay("caller-production")}\n---\n{await Example("caller-production")}");
+        Assert.Empty(ManifestRules.Check(both));
+
+        NetworkRules rules = new(both);
+        var (caller, silo) = (both.Pods.Single(static pods => pods.Name == "caller"), both.Pods.Single(static pods => pods.Name == "silo"));
+        Assert.True(rules.Allows(caller, silo, 30000), "the gateway");
+        Assert.False(rules.Allows(caller, silo, 11111), "the port for silos");
+        Assert.True(rules.AllowsOut(caller, null, 5432), "the members' table");
+        Assert.False(rules.AllowsOut(caller, null, 8884) || rules.AllowsOut(caller, null, 443), "everything else outside");
+        Assert.True(rules.Allows(ManifestRules.Stranger(caller.Namespace, ("caller/client", "true")), caller, 8080), "its clients");
+        Assert.False(rules.Allows(silo, caller, 8080), "everybody else");
+    }
+
+    [Fact]
+    public async Task Production_WithAllThatBelongsBesideIt_KeepsTheRules() =>
+        Assert.Empty(ManifestRules.Check(Manifests.Parse($"{await Rendered("examples/production")}\n---\n{await Example("caller-production")}\n---\n{await Example("mdc")}")));
+
+    [Fact]
     public async Task Mdc_BesideTheProdOverlay_KeepsTheRulesAndIsUnderstood()
     {
         var both = Manifests.Parse($"{await Overlay("mdc")}\n---\n{await Example("mdc")}");
@@ -90,6 +110,13 @@ public sealed class ManifestTests
     [InlineData("caller", "path: /health/ready", "path: /health", "caller has a probe of /health, where it answers nothing")]
     [InlineData("caller", "path: /health/live", "path: /health/ready", "caller is restarted for what a restart does not mend")]
     [InlineData("caller", "        livenessProbe:\n          failureThreshold: 6\n          httpGet:\n            path: /health/live\n            port: http\n          periodSeconds: 10\n          timeoutSeconds: 3\n", "", "caller is not probed")]
+    [InlineData("caller-production", "Orleans__ClusterId: production", "Orleans__ClusterId: prod", "caller looks for 'prod', and the silos are 'production'")]
+    [InlineData("caller-production", "secretName: caller-secrets", "secretName: caller", "caller wants the Secret caller")]
+    [InlineData("caller-production", "ConnectionName: postgresql", "ConnectionName: postgres", "caller finds no gateways")]
+    [InlineData("caller-production", "port: 5432", "port: 5433", "caller does not reach db.example")]
+    [InlineData("caller-production", "cidr: 203.0.113.0/28", "cidr: 10.0.0.0/8", "caller does not reach db.example")]
+    [InlineData("caller-production", "@sha256:0000000000000000000000000000000000000000000000000000000000000000", "", "is another one tomorrow")]
+    [InlineData("caller-production", "namespace: mqtt-device-cluster", "namespace: callers", "in several namespaces")]
     [InlineData("mdc", "MDC_CLUSTER_ID: production", "MDC_CLUSTER_ID: prod", "mdc looks for 'prod', and the silos are 'production'")]
     [InlineData("mdc", "MDC_SERVICE_ID", "MDC_SERVICE", "MDC_SERVICE is read by nothing in mdc")]
     [InlineData("mdc", "MDC_GATEWAY: silo-gateways:30000", "MDC_GATEWAY: silo-http:30000", "mdc looks for gateways at silo-http:30000")]
@@ -246,7 +273,7 @@ public sealed class ManifestTests
     private static Task<string> Overlay(string example) => Rendered(example == "caller" ? "overlays/dev" : "overlays/prod");
 
     private static async Task<string> Example(string example) =>
-        example == "caller" ? await Rendered("examples/caller") : $"{await Rendered("examples/mdc")}\n---\n{Manifests.ReadText("examples/mdc/job.yaml")}";
+        example == "mdc" ? $"{await Rendered("examples/mdc")}\n---\n{Manifests.ReadText("examples/mdc/job.yaml")}" : await Rendered($"examples/{example}");
 
     private sealed class AskedConnector : IClusterConnector
     {
