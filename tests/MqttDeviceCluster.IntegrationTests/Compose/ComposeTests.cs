@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using MqttDeviceCluster.Cli.Commands;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
+using MqttDeviceCluster.IntegrationTests.Kubernetes;
 using MqttDeviceCluster.Silo;
 using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.Hosting;
@@ -28,6 +30,17 @@ public sealed class ComposeTests
         Assert.All(silos, static silo => Assert.False(silo.EmbedsBroker || silo.EmbedsStore || silo.LocalhostClustering));
         Assert.Equal(2, silos.Select(static silo => silo.Endpoints.AdvertisedIPAddress).Distinct().Count());
         Assert.Single(silos.Select(static silo => (silo.ClusterId, silo.ServiceId)).Distinct());
+        AssertUnderstood(((IEnumerable<object>)Map(services["simulator"])["command"]).Cast<string>());
+    }
+
+    // By mdc itself, up to where it would connect.
+    private static void AssertUnderstood(IEnumerable<string> simulator)
+    {
+        SimulateCommand command = new(new() { Output = TextWriter.Null, Error = TextWriter.Null }, new(static _ => null));
+        Assert.Equal(command.Name, simulator.First());
+        var parsed = command.Parse([.. simulator.Skip(1)]);
+        Assert.Empty(parsed.Errors);
+        Assert.Equal("broker", parsed.GetValue<Uri>("--broker")!.Host);
     }
 
     private static SiloSettings SettingsOf(string name, Dictionary<string, object> service)
@@ -38,7 +51,7 @@ public sealed class ComposeTests
         // What the others are told is the address that it has.
         var environment = Map(service["environment"]).ToDictionary(static variable => variable.Key.Replace("__", ":", StringComparison.Ordinal), static variable => (string?)variable.Value?.ToString());
         Assert.Equal(Map(Map(service["networks"])["default"])["ipv4_address"], environment["Orleans:Endpoints:AdvertisedIPAddress"]);
-        Assert.All(environment.Keys.Where(static key => !key.StartsWith("OTEL_", StringComparison.Ordinal)), static key => Assert.True(SiloCommandLine.IsSetting(key), $"{key} is no setting"));
+        Assert.All(environment.Keys, static key => Assert.True(SiloCommandLine.IsSetting(key) || ManifestRules.TelemetryVariables.Contains(key), $"{key} is no setting"));
         return SiloSettings.From(new ConfigurationBuilder().AddInMemoryCollection(environment).Build(), "/");
     }
 

@@ -80,20 +80,22 @@ internal static class CallerRules
         {
             yield return $"{caller.Name} finds no gateways: it has neither their name nor a connection string for the members' table.";
         }
-        else if (manifests.All<V1Service>().FirstOrDefault(service => service.Metadata.Name == connection.Host) is { } service
-            && !rules.Allows(caller, manifests.Pods.Single(pods => NetworkRules.Selects(new() { MatchLabels = service.Spec.Selector }, pods.Labels)), connection.Port))
+        else if (!(manifests.All<V1Service>().FirstOrDefault(service => service.Metadata.Name == connection.Host) is { } service
+            ? rules.Allows(caller, manifests.Pods.Single(pods => NetworkRules.Selects(new() { MatchLabels = service.Spec.Selector }, pods.Labels)), connection.Port)
+            : rules.AllowsOut(caller, null, connection.Port)))
         {
             yield return $"{caller.Name} does not reach {connection.Host}, where the members' table is.";
         }
     }
 
-    // Read from the secret that is mounted as its SettingsDirectory.
+    // Read from the secret that is mounted as its SettingsDirectory. In one that an operator makes, it is a database outside.
     private static NpgsqlConnectionStringBuilder? ConnectionString(Manifests manifests, PodTemplate caller, Dictionary<string, string> environment)
     {
         var mount = caller.Containers.Single().VolumeMounts.FirstOrDefault(mount => mount.MountPath == environment.GetValueOrDefault("SettingsDirectory"));
         var secret = caller.Template.Spec.Volumes.FirstOrDefault(volume => volume.Name == mount?.Name)?.Secret?.SecretName;
         var key = $"ConnectionStrings__{environment.GetValueOrDefault("Orleans__Clustering__ConnectionName")}";
-        return secret is not null && ManifestRules.KeysOf(manifests, secret).Contains(key) ? new(ContainerEnvironment.DataOf(manifests, null, secret)[key]) : null;
+        return secret is null || !ManifestRules.KeysOf(manifests, secret).Contains(key) ? null
+            : new(manifests.All<V1Secret>().Any(made => made.Metadata.Name == secret) ? ContainerEnvironment.DataOf(manifests, null, secret)[key] : "Host=db.example");
     }
 
     private static IEnumerable<string> Service(Manifests manifests, PodTemplate caller)

@@ -20,6 +20,7 @@ internal static class ManifestRules
     {
         ["silo-secrets"] = ["ConnectionStrings__postgresql", "ConnectionStrings__redis"],
         ["broker-tls"] = ["ca.crt", "tls.crt", "tls.key"],
+        ["broker-password"] = ["ca.crt", "user", "password"],
         ["caller-secrets"] = ["ConnectionStrings__postgresql"],
     };
 
@@ -51,7 +52,7 @@ internal static class ManifestRules
     [
         .. Names(manifests), .. Selectors(manifests), .. Ports(manifests), .. Security(manifests), .. Images(manifests), .. Resources(manifests), .. Volumes(manifests),
         .. manifests.All<V1Deployment>().Any(static deployment => deployment.Metadata.Name == "silo")
-            ? [.. Probes(manifests), .. Times(manifests), .. Settings(manifests), .. Network(manifests), .. CallerRules.Check(manifests)]
+            ? [.. Probes(manifests), .. Times(manifests), .. Settings(manifests), .. BrokerRules.Check(SettingsOf(manifests)), .. Network(manifests), .. CallerRules.Check(manifests)]
             : (string[])[],
     ];
 
@@ -365,6 +366,16 @@ internal static class ManifestRules
             }
         }
 
+        // Of a secret that an operator makes it is known what may be in it, and not what is.
+        var written = GivenSecrets.ContainsKey(SettingsSecretOf(manifests)) ? environment.Keys : environment.Keys.Concat(KeysOf(manifests, SettingsSecretOf(manifests)));
+        var named = settings.GetSection("Orleans").AsEnumerable().Where(static setting => setting.Key.EndsWith(":ConnectionName", StringComparison.OrdinalIgnoreCase)).Select(static setting => setting.Value)
+            .Append(SiloSettings.BrokerConnectionName).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        const string Prefix = "ConnectionStrings__";
+        foreach (var name in written.Where(static key => key.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)).Select(static key => key[Prefix.Length..]).Where(name => !named.Contains(name)))
+        {
+            yield return $"ConnectionStrings:{name} is named by nothing.";
+        }
+
         var mounts = container.VolumeMounts.Select(static mount => mount.MountPath).ToList();
         var paths = settings.GetSection("Mqtt").GetChildren().Where(static setting => setting.Key.EndsWith("File", StringComparison.Ordinal)).Select(static setting => (setting.Path, setting.Value!)).ToList();
         if (settings["SettingsDirectory"] is { } directory && !mounts.Contains(directory))
@@ -413,7 +424,11 @@ internal static class ManifestRules
         // What the settings name: a Service of these manifests, or something outside.
         IEnumerable<(string Name, bool Allowed)> Dialled()
         {
-            yield return To(new Uri(settings.GetConnectionString("mqtt")!), 1883, "mqtts", 8883);
+            if (settings.GetConnectionString("mqtt") is { } broker)
+            {
+                yield return To(new(broker), 1883, "mqtts", 8883);
+            }
+
             var provider = settings["Orleans:Clustering:ProviderType"];
             yield return To(new($"db://{(provider == "PostgreSql" ? manifests.All<V1Service>().FirstOrDefault(static s => s.Metadata.Name == "postgresql")?.Metadata.Name ?? "db.example" : "redis.example")}"), provider == "PostgreSql" ? 5432 : 6379);
             if (settings["OTEL_EXPORTER_OTLP_ENDPOINT"] is { } collector)
@@ -444,13 +459,15 @@ internal static class ManifestRules
     {
         var container = manifests.Silo.Spec.Template.Spec.Containers.Single();
         var settings = ContainerEnvironment.Of(manifests, container, Fields).ToDictionary(static pair => pair.Key.Replace("__", ":", StringComparison.Ordinal), static pair => (string?)pair.Value);
-        foreach (var key in KeysOf(manifests, manifests.Silo.Spec.Template.Spec.Volumes.Single(static volume => volume.Name == "secrets").Secret.SecretName))
+        foreach (var key in KeysOf(manifests, SettingsSecretOf(manifests)))
         {
             settings[key.Replace("__", ":", StringComparison.Ordinal)] = "Host=somewhere";
         }
 
         return new ConfigurationBuilder().Add(new MemoryConfigurationSource { InitialData = settings }).Build();
     }
+
+    private static string SettingsSecretOf(Manifests manifests) => manifests.Silo.Spec.Template.Spec.Volumes.Single(static volume => volume.Name == "secrets").Secret.SecretName;
 
     /// <summary>Returns the keys of a secret: one that is rendered, or one that an operator makes.</summary>
     public static string[] KeysOf(Manifests manifests, string secret) =>

@@ -43,7 +43,7 @@ internal sealed class Manifests
     public static string ReadText(string file) => File.ReadAllText(Path.Combine(Home, file));
 
     /// <summary>Renders the base with components, as an overlay of somebody else would use them.</summary>
-    public static async Task<Manifests> RenderAsync(IEnumerable<string> components)
+    public static async Task<string> RenderTextAsync(IEnumerable<string> components)
     {
         var directory = Directory.CreateTempSubdirectory("overlay-");
         try
@@ -66,7 +66,7 @@ internal sealed class Manifests
                     behavior: merge
                     literals: ["ConnectionStrings__mqtt=mqtts://broker.example"]
                 """);
-            return Parse(await KustomizeAsync(directory.FullName));
+            return await KustomizeAsync(directory.FullName);
         }
         finally
         {

@@ -9,18 +9,12 @@ if (builder.Configuration["SettingsDirectory"] is { } directory)
     builder.Configuration.AddKeyPerFile(directory);
 }
 
-// Which cluster, and where its members stand, is configuration (Orleans:ClusterId, ServiceId, Clustering): see kustomization.yaml beside this file.
+// Which cluster, and where its members stand, is configuration (Orleans:ClusterId, ServiceId, Clustering): see kustomization.yaml beside this file, and in base.
 builder.UseOrleansClient(client =>
 {
     // Silos come and go with each rollout: a new one is found within seconds, not within Orleans' minute.
     client.Configure<GatewayOptions>(static options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(5));
-
-    // While no silo is there, the start waits and does not fail.
-    client.UseConnectionRetryFilter(static async (_, cancellationToken) =>
-    {
-        await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
-        return true;
-    });
+    client.UseConnectionRetryFilter<GatewayRetry>();
 });
 builder.Services.AddDeviceCluster();
 Readiness readiness = new();
