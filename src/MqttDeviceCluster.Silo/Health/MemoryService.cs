@@ -32,9 +32,17 @@ internal sealed partial class MemoryService(TimeProvider time, ILogger<MemorySer
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using PeriodicTimer timer = new(TimeSpan.FromSeconds(1), time);
-        while (!RanOut)
+        try
         {
-            await timer.WaitForNextTickAsync(stoppingToken);
+            while (!RanOut)
+            {
+                await timer.WaitForNextTickAsync(stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops.
+            return;
         }
 
         LogRanOut(HeapLimit / (1024 * 1024));

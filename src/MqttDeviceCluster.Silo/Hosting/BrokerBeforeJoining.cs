@@ -85,11 +85,20 @@ internal sealed partial class BrokerBeforeJoining(
         try
         {
             using CancellationTokenSource bound = new(LeaveTimeout, time);
-            var rows = await table.ReadRowAsync(silo.SiloAddress, bound.Token).WaitAsync(bound.Token);
-            if (rows.TryGet(silo.SiloAddress) is { } own)
+            while (true)
             {
+                var rows = await table.ReadRowAsync(silo.SiloAddress, bound.Token).WaitAsync(bound.Token);
+                if (rows.TryGet(silo.SiloAddress) is not { Item1.Status: not SiloStatus.Dead } own)
+                {
+                    return;
+                }
+
+                // Refused when another silo wrote to the table meanwhile.
                 own.Item1.Status = SiloStatus.Dead;
-                await table.UpdateRowAsync(own.Item1, own.Item2, rows.Version.Next(), bound.Token).WaitAsync(bound.Token);
+                if (await table.UpdateRowAsync(own.Item1, own.Item2, rows.Version.Next(), bound.Token).WaitAsync(bound.Token))
+                {
+                    return;
+                }
             }
         }
 #pragma warning disable CA1031 // Whatever a store can throw: the silo ends all the same, and the others find out in their way.

@@ -19,8 +19,16 @@ internal sealed class PauseProcess : IDisposable
     public static async Task<PauseProcess> StartAsync()
     {
         PauseProcess pause = new(Process.Start("unshare", ["--pid", "--fork", "--kill-child", "sleep", "infinity"]));
-        await Until.TrueAsync(() => pause.Child() is not null, "the pod's first process");
-        return pause;
+        try
+        {
+            await Until.TrueAsync(() => pause.Child() is not null, "the pod's first process");
+            return pause;
+        }
+        catch
+        {
+            pause.Dispose();
+            throw;
+        }
     }
 
     public void Dispose()

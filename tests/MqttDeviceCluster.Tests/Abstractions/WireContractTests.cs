@@ -37,7 +37,7 @@ public sealed class WireContractTests
     private static string Describe()
     {
         StringBuilder text = new();
-        var enumerations = Serialized().SelectMany(Members).Select(static member => Nullable.GetUnderlyingType(member.Type) ?? member.Type).Where(static type => type.IsEnum).Distinct();
+        var enumerations = Serialized().SelectMany(Members).SelectMany(static member => PartsOf(member.Type)).Where(static type => type.IsEnum).Distinct();
         foreach (var type in Serialized().Concat(enumerations).OrderBy(NameOf, StringComparer.Ordinal))
         {
             text.Append(NameOf(type)).Append(type.BaseType is { } parent && parent != typeof(object) && parent != typeof(ValueType) && parent != typeof(Enum) ? $" : {NameOf(parent)}" : "").Append('\n');
@@ -74,6 +74,9 @@ public sealed class WireContractTests
             }
         }
     }
+
+    private static IEnumerable<Type> PartsOf(Type type) =>
+        type.IsArray ? PartsOf(type.GetElementType()!) : type.IsGenericType ? type.GetGenericArguments().SelectMany(PartsOf) : [type];
 
     private static string NameOf(Type type)
     {

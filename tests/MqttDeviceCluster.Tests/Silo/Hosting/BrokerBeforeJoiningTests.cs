@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
+using MqttDeviceCluster.Silo;
 using MqttDeviceCluster.Silo.Hosting;
 using MqttDeviceCluster.Streaming.Mqtt;
 using Orleans.Configuration;
@@ -91,9 +92,13 @@ public sealed class BrokerBeforeJoiningTests
     }
 
     [Fact]
+    public void Limit_IsMoreThanWhatDatabasesMayTake() => Assert.True(SiloComposition.MaxDatabaseWait < _gate.Limit);
+
+    [Fact]
     public async Task Wait_Cancelled_Ends()
     {
         _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        _table.Overtaken = 3;
         using CancellationTokenSource stop = new();
         var waiting = _gate.WaitAsync(stop.Token);
 
@@ -130,18 +135,36 @@ public sealed class BrokerBeforeJoiningTests
     /// <summary>Has the silo's own row.</summary>
     private sealed class Table : IMembershipTable
     {
+        private int _version = 1;
+
         public SiloStatus Status { get; private set; } = SiloStatus.Joining;
 
         public Exception? Failure { get; set; }
 
-        public Task<MembershipTableData> ReadRow(SiloAddress key) => Failure is null
-            ? Task.FromResult(new MembershipTableData(Tuple.Create(new MembershipEntry { SiloAddress = key, Status = Status }, "row 1"), new TableVersion(1, "1")))
-            : Task.FromException<MembershipTableData>(Failure);
+        /// <summary>Gets or sets how many of the silo's reads another one's writes overtake.</summary>
+        public int Overtaken { get; set; }
+
+        public Task<MembershipTableData> ReadRow(SiloAddress key)
+        {
+            if (Failure is not null)
+            {
+                return Task.FromException<MembershipTableData>(Failure);
+            }
+
+            MembershipTableData read = new(Tuple.Create(new MembershipEntry { SiloAddress = key, Status = Status }, $"row {_version}"), new TableVersion(_version, "1"));
+            _version += Overtaken-- > 0 ? 1 : 0;
+            return Task.FromResult(read);
+        }
 
         public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
         {
-            Assert.Equal((Own, "row 1", 2), (entry.SiloAddress, etag, tableVersion.Version));
-            Status = entry.Status;
+            if (etag != $"row {_version}" || tableVersion.Version != _version + 1)
+            {
+                return Task.FromResult(false);
+            }
+
+            Assert.Equal(Own, entry.SiloAddress);
+            (Status, _version) = (entry.Status, _version + 1);
             return Task.FromResult(true);
         }
 
