@@ -14,6 +14,9 @@ install_missing() {
   command -v redis-server >/dev/null || missing+=(redis-server)
   [ -x /usr/sbin/ip ] || missing+=(iproute2)
   [ -x /usr/sbin/runc ] || missing+=(runc)
+  command -v docker-registry >/dev/null || missing+=(docker-registry)
+  command -v umoci >/dev/null || missing+=(umoci)
+  command -v skopeo >/dev/null || missing+=(skopeo)
   command -v docker-compose >/dev/null || missing+=(docker-compose)
   { command -v chromium && command -v chromedriver; } >/dev/null || missing+=(chromium chromium-driver)
   command -v promtool >/dev/null || missing+=(prometheus)
@@ -37,7 +40,7 @@ install_missing() {
 install_missing
 
 # Release: what is tested is what ships.
-dotnet build MqttDeviceCluster.sln -c Release --nologo -v quiet -p:TreatWarningsAsErrors=true || exit 1
+dotnet build MqttDeviceCluster.sln -c Release --nologo -v quiet -p:TreatWarningsAsErrors=true -p:UseSharedCompilation=true || exit 1
 
 passed=0 failed=0 skipped=0 status=0
 results=$(mktemp)

@@ -34,6 +34,7 @@ public static class PostgreSqlClusteringHostingExtensions
     {
         ArgumentNullException.ThrowIfNull(builder);
         DatabaseStart.AddTo(builder.Services);
+        builder.Services.AddSingleton<IPostConfigureOptions<AdoNetClusteringSiloOptions>, PostgreSqlClusteringWithoutKerberos>();
         builder.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, PostgreSqlClusteringTables>();
         return builder;
     }

@@ -22,6 +22,18 @@ internal static class PostgreSqlConnectionString
         }
     }
 
+    /// <summary>
+    /// Turns encryption by Kerberos off, which Npgsql 10 tries first on each new connection, unless it is asked for: images for .NET have no library for it, and every attempt writes to
+    /// standard error and throws.
+    /// </summary>
+    public static void PreferNoKerberos(NpgsqlConnectionStringBuilder builder)
+    {
+        if (!builder.ShouldSerialize("GSS Encryption Mode") && Environment.GetEnvironmentVariable("PGGSSENCMODE") is null)
+        {
+            builder.GssEncryptionMode = GssEncryptionMode.Disable;
+        }
+    }
+
     /// <summary>Says where the server is, without secrets.</summary>
     public static string Describe(NpgsqlConnectionStringBuilder builder) =>
         $"PostgreSQL database '{builder.Database ?? builder.Username}' at {builder.Host}:{builder.Port}";

@@ -23,6 +23,7 @@ internal sealed class PostgreSqlGrainStateStore : IGrainStateStore
         _timeProvider = timeProvider;
         NpgsqlDataSourceBuilder builder = new(options.ConnectionString);
         var connection = builder.ConnectionStringBuilder;
+        PostgreSqlConnectionString.PreferNoKerberos(connection);
         connection.Pooling = true;
         connection.MinPoolSize = 0;
         connection.MaxPoolSize = options.ReadConnections + 2;

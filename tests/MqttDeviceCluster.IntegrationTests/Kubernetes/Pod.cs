@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using System.Text.Json;
 using k8s.Models;
@@ -10,8 +9,7 @@ using MqttDeviceCluster.IntegrationTests.Infrastructure;
 namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
 
 /// <summary>
-/// One pod of a template, run by runc as a kubelet would: user, read-only root, no capabilities, memory limit, volumes, environment and address are what the manifest says. In the
-/// place of the image there are the built files, and the system of this machine, read-only.
+/// One pod of a template, run by runc as a kubelet would: user, read-only root, no capabilities, memory limit, volumes, environment and address are what the manifest says.
 /// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed class Pod : IAsyncDisposable
@@ -40,18 +38,18 @@ internal sealed class Pod : IAsyncDisposable
     /// <param name="network">Where its namespace is made.</param>
     /// <param name="manifests">Where the template, its settings and its secrets are.</param>
     /// <param name="owner">The name of the Deployment, or of the Job.</param>
-    /// <param name="program">The program that stands for the image: a project of the repository as it was built, or a directory named after one that it was published into.</param>
+    /// <param name="image">What stands for the image that the manifest names.</param>
     /// <param name="hosts">Names that the cluster's DNS would know; they are on this side.</param>
-    public static Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, params IEnumerable<string> hosts) =>
-        StartAsync(network, manifests, owner, program, hosts.Select(static host => (host, PodNetwork.Outside)));
+    public static Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, PodImage image, params IEnumerable<string> hosts) =>
+        StartAsync(network, manifests, owner, image, hosts.Select(static host => (host, PodNetwork.Outside)));
 
-    /// <inheritdoc cref="StartAsync(PodNetwork, Manifests, string, string, IEnumerable{string})"/>
+    /// <inheritdoc cref="StartAsync(PodNetwork, Manifests, string, PodImage, IEnumerable{string})"/>
     /// <param name="network">Where its namespace is made.</param>
     /// <param name="manifests">Where the template, its settings and its secrets are.</param>
     /// <param name="owner">The name of the Deployment, or of the Job.</param>
-    /// <param name="program">The program that stands for the image: a project of the repository as it was built, or a directory named after one that it was published into.</param>
+    /// <param name="image">What stands for the image that the manifest names.</param>
     /// <param name="hosts">Names that the cluster's DNS would know, and their addresses.</param>
-    public static async Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, string program, IEnumerable<(string Name, IPAddress Address)> hosts)
+    public static async Task<Pod> StartAsync(PodNetwork network, Manifests manifests, string owner, PodImage image, IEnumerable<(string Name, IPAddress Address)> hosts)
     {
         var runc = ServerProcess.Find("runc", "runc", "/usr/sbin");
         var template = manifests.Pods.Single(pods => pods.Name == owner).Template;
@@ -60,29 +58,29 @@ internal sealed class Pod : IAsyncDisposable
         var name = $"{owner}-{Guid.NewGuid().ToString("N")[..10]}";
         Dictionary<string, string> fields = new(ManifestRules.Fields) { ["metadata.name"] = name, ["status.podIP"] = address.ToString() };
         var environment = ContainerEnvironment.Of(manifests, container, fields);
-        environment["PATH"] = "/usr/bin";
-        environment["DOTNET_ROOT"] = DotnetRoot;
+        foreach (var (variable, value) in image.Environment)
+        {
+            environment.TryAdd(variable, value);
+        }
 
         var pause = template.Spec.ShareProcessNamespace == true ? await PauseProcess.StartAsync() : null;
         var directory = Directory.CreateTempSubdirectory("pod-").FullName;
-        List<Mount> mounts =
+        var names = Path.Combine(directory, "hosts");
+        await File.WriteAllLinesAsync(names, ["127.0.0.1 localhost", .. hosts.Select(static host => $"{host.Address} {host.Name}")]);
+        List<PodMount> mounts =
         [
             new("/proc", "proc", "proc"),
             new("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-            Bind("/usr", "/usr"),
-            Bind("/app", Path.IsPathRooted(program) ? program : Repository.BuildOf(program)),
+            PodMount.Bind("/etc/hosts", names),
+            .. image.Mounts,
         ];
-        if (!DotnetRoot.StartsWith("/usr/", StringComparison.Ordinal))
-        {
-            mounts.Add(Bind(DotnetRoot, DotnetRoot));
-        }
-
         foreach (var mount in container.VolumeMounts)
         {
             mounts.Add(await MountAsync(manifests, template.Spec, mount, directory));
         }
 
-        var root = MakeRoot(directory, mounts, hosts);
+        var root = image.Root ?? MakeRoot(directory);
+        MakeMountPoints(root, mounts);
         var security = template.Spec.SecurityContext;
         var bundle = new
         {
@@ -90,9 +88,9 @@ internal sealed class Pod : IAsyncDisposable
             process = new
             {
                 user = new { uid = security.RunAsUser, gid = security.RunAsGroup, additionalGids = (long?[])[security.FsGroup] },
-                args = (string[])[Path.Combine(DotnetRoot, "dotnet"), $"/app/{Assembly(program)}.dll", .. container.Args ?? []],
+                args = (string[])[.. container.Command?.AsReadOnly() ?? image.Entrypoint, .. container.Args ?? []],
                 env = environment.Select(static variable => $"{variable.Key}={variable.Value}"),
-                cwd = "/app",
+                cwd = PodImage.WorkingDirectory,
                 capabilities = new { bounding = (string[])[], effective = (string[])[], permitted = (string[])[], inheritable = (string[])[], ambient = (string[])[] },
                 noNewPrivileges = container.SecurityContext.AllowPrivilegeEscalation == false,
             },
@@ -156,43 +154,41 @@ internal sealed class Pod : IAsyncDisposable
         Directory.Delete(_directory, recursive: true);
     }
 
-    private static string DotnetRoot => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
-
-    private static string Assembly(string program) => Path.GetFileName(program) switch
+    private static string MakeRoot(string directory)
     {
-        "caller" => "Caller",
-        "MqttDeviceCluster.Cli" => "mdc",
-        var name => name,
-    };
-
-    private static Mount Bind(string destination, string source) => new(destination, "bind", source, "rbind", "ro");
-
-    // Also the directories that are mounted over: in a read-only root none can be made later.
-    private static string MakeRoot(string directory, IEnumerable<Mount> mounts, IEnumerable<(string Name, IPAddress Address)> hosts)
-    {
-        var root = Path.Combine(directory, "rootfs");
-        foreach (var mount in mounts)
-        {
-            Directory.CreateDirectory(root + mount.Destination);
-            if (mount.Source == "tmpfs" && mount.Destination != "/dev")
-            {
-                // runc gives a tmpfs the mode of the directory that it covers.
-                const UnixFileMode Everyone = (UnixFileMode)0x1FF;
-                File.SetUnixFileMode(root + mount.Destination, Everyone | UnixFileMode.StickyBit);
-            }
-        }
-
+        var root = Directory.CreateDirectory(Path.Combine(directory, "rootfs")).FullName;
         foreach (var link in (string[])["lib", "lib64", "bin"])
         {
             File.CreateSymbolicLink(Path.Combine(root, link), $"usr/{link}");
         }
 
-        Directory.CreateDirectory(Path.Combine(root, "etc"));
-        File.WriteAllLines(Path.Combine(root, "etc", "hosts"), ["127.0.0.1 localhost", .. hosts.Select(static host => $"{host.Address} {host.Name}")]);
         return root;
     }
 
-    private static async Task<Mount> MountAsync(Manifests manifests, V1PodSpec pod, V1VolumeMount mount, string directory)
+    // In a read-only root none can be made later.
+    private static void MakeMountPoints(string root, IEnumerable<PodMount> mounts)
+    {
+        foreach (var mount in mounts)
+        {
+            var point = root + mount.Destination;
+            if (mount.Type == "bind" && File.Exists(mount.Source))
+            {
+                Directory.CreateDirectory(Path.GetDirectoryName(point)!);
+                File.AppendAllText(point, "");
+                continue;
+            }
+
+            Directory.CreateDirectory(point);
+            if (mount.Source == "tmpfs" && mount.Destination != "/dev")
+            {
+                // runc gives a tmpfs the mode of the directory that it covers.
+                const UnixFileMode Everyone = (UnixFileMode)0x1FF;
+                File.SetUnixFileMode(point, Everyone | UnixFileMode.StickyBit);
+            }
+        }
+    }
+
+    private static async Task<PodMount> MountAsync(Manifests manifests, V1PodSpec pod, V1VolumeMount mount, string directory)
     {
         var volume = pod.Volumes.Single(volume => volume.Name == mount.Name);
         if (volume.EmptyDir is not null)
@@ -214,8 +210,6 @@ internal sealed class Pod : IAsyncDisposable
         }
 
         await ServerProcess.RunAsync("chown", "-R", $"root:{pod.SecurityContext.FsGroup}", secret);
-        return Bind(mount.MountPath, secret);
+        return PodMount.Bind(mount.MountPath, secret);
     }
-
-    private sealed record Mount(string Destination, string Type, string Source, params IReadOnlyList<string> Options);
 }

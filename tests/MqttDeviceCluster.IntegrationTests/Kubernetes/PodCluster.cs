@@ -16,8 +16,7 @@ namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
 [SupportedOSPlatform("linux")]
 internal sealed class PodCluster : ILoadableCluster
 {
-    private const string SiloProgram = "src/MqttDeviceCluster.Silo";
-    private const string CallerProgram = "infra/k8s/examples/caller";
+    private static readonly PodImage BuiltSilo = PodImage.OfBuild("src/MqttDeviceCluster.Silo", "MqttDeviceCluster.Silo");
 
     private readonly List<Pod> _silos = [];
     private readonly Manifests _manifests;
@@ -72,7 +71,7 @@ internal sealed class PodCluster : ILoadableCluster
     /// <summary>Starts one more silo; returns when it is ready.</summary>
     public async Task<Pod> StartSiloAsync()
     {
-        var pod = await Pod.StartAsync(_network, _manifests, "silo", SiloProgram, "mosquitto", "postgresql");
+        var pod = await Pod.StartAsync(_network, _manifests, "silo", BuiltSilo, "mosquitto", "postgresql");
         lock (_silos)
         {
             _silos.Add(pod);
@@ -135,7 +134,7 @@ internal sealed class PodCluster : ILoadableCluster
         await PostgreSqlServer.ExecuteAsync(_postgreSql.ConnectionString("postgres"), string.Create(CultureInfo.InvariantCulture, $"CREATE DATABASE {database} OWNER {user}"));
 
         await StartSiloAsync();
-        Service = await Pod.StartAsync(_network, _manifests, "caller", CallerProgram, "postgresql");
+        Service = await Pod.StartAsync(_network, _manifests, "caller", PodImage.OfBuild("infra/k8s/examples/caller", "Caller"), "postgresql");
         var caller = _manifests.Pods.Single(static pods => pods.Name == "caller").Containers.Single();
         await Service.WaitForReadyAsync(caller);
         await Service.Process.WaitForHealthAsync(caller.StartupProbe.HttpGet.Path, static body => body == "Healthy");

@@ -1,139 +1,166 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Reflection.PortableExecutable;
 using System.Runtime.Versioning;
-using System.Text;
+using System.Text.RegularExpressions;
 using k8s.Models;
 using MqttDeviceCluster.IntegrationTests.Faults;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
-using Npgsql;
 
 namespace MqttDeviceCluster.IntegrationTests.Kubernetes;
 
-/// <summary>One pod of infra/k8s on real parts, as the manifests say, in a network namespace, without Kubernetes. Its start is timed.</summary>
+/// <summary>
+/// The image of infra/image.sh, and single pods of infra/k8s with it on real parts, as the manifests say, in network namespaces, without Kubernetes. The start is timed.
+/// </summary>
 [Collection(AloneCollection.Name), SupportedOSPlatform("linux")]
-public sealed class PodTests(ITestOutputHelper output)
+public sealed partial class PodTests(SiloImage siloImage, ITestOutputHelper output) : IClassFixture<SiloImage>
 {
+    private const string Namespace = "mqtt-device-cluster";
+    private const string Device = "020000000001";
+
     private static readonly TimeSpan ReadyBound = TimeSpan.FromSeconds(5);
+
+    [Fact]
+    public async Task Image_AsItIs_HasItsPortsNoRightsAndNoShellAndIsCompiledAheadOfTime()
+    {
+        var (image, configuration) = await siloImage.GetAsync();
+        var container = (await Manifests.RenderAsync("base")).Silo.Spec.Template.Spec.Containers.Single();
+
+        // By its number: of a name a kubelet cannot tell that it is not root.
+        Assert.Equal("1654", configuration.User);
+        Assert.Equal(["dotnet", "/app/MqttDeviceCluster.Silo.dll"], configuration.Entrypoint);
+        Assert.Equal(PodImage.WorkingDirectory, configuration.WorkingDir);
+        Assert.Equal(container.Ports.Select(static port => port.ContainerPort).Order(), configuration.Ports);
+        Assert.DoesNotContain(["sh", "bash", "dash"], shell => File.Exists(Path.Combine(image.Root!, "usr", "bin", shell)));
+        foreach (var assembly in (string[])["MqttDeviceCluster.Silo", "MqttDeviceCluster.Streaming.Mqtt", "Orleans.Runtime", "MQTTnet"])
+        {
+            using PEReader file = new(File.OpenRead(Path.Combine(image.Root!, "app", $"{assembly}.dll")));
+            Assert.True(file.PEHeaders.CorHeader!.ManagedNativeHeaderDirectory.Size > 0, $"{assembly} is compiled when it runs.");
+        }
+    }
 
     [Fact]
     public async Task Prod_OnePod_IsReadyInTimeWithoutRightsAndStopsInOrder()
     {
-        const string BrokerName = "broker.example";
-        var rendered = (await Manifests.RenderAsync("overlays/prod")).With(await Manifests.RenderAsync("examples/mdc")).With(Manifests.Parse(Manifests.ReadText("examples/mdc/job.yaml")));
-        await using var network = await PodNetwork.CreateAsync();
-        await using var postgreSql = await PostgreSqlServer.StartNewAsync();
-        using TestCertificates certificates = new();
-        await using var broker = MosquittoBroker.Prepare();
-        certificates.WriteServer(broker.DirectoryPath, BrokerName);
-        certificates.WriteClient(Path.Combine(broker.DirectoryPath, "client.pem"), "mqtt-device-cluster");
-        await using var tls = await MosquittoBroker.StartAsync(
-            "require_certificate true",
-            "use_identity_as_username true",
-            $"cafile {broker.DirectoryPath}/ca.pem",
-            $"certfile {broker.DirectoryPath}/server.pem",
-            $"keyfile {broker.DirectoryPath}/server.key");
-        await using TcpRelay brokerRelay = new(PodNetwork.Outside, tls.Port, listenPort: 8884);
-        await using TcpRelay storeRelay = new(PodNetwork.Outside, postgreSql.Port);
-        var database = await postgreSql.CreateDatabaseAsync();
-        NpgsqlConnectionStringBuilder forPods = new(database) { Host = PodNetwork.Outside.ToString(), Port = storeRelay.EndPoint.Port };
-        var manifests = rendered.With(Manifests.Parse(
-            SecretOf("silo-secrets", ("ConnectionStrings__postgresql", forPods.ConnectionString + "\n"))
-            + "\n---\n"
-            + SecretOf("broker-tls", ("ca.crt", Read("ca.pem")), ("tls.crt", Read("client.pem")), ("tls.key", Read("client.key")))));
-        var container = manifests.Silo.Spec.Template.Spec.Containers.Single();
-        var published = Directory.CreateTempSubdirectory("mdc-published-");
-        try
-        {
-            await RunAsync(await PublishAsync(published.FullName));
-        }
-        finally
-        {
-            published.Delete(recursive: true);
-        }
-
-        async Task RunAsync(string program)
-        {
-            // A busy machine may be slower once, or twice.
-            var best = TimeSpan.MaxValue;
-            for (var attempt = 0; attempt < 3 && best > ReadyBound; attempt++)
+        var (image, _) = await siloImage.GetAsync();
+        await using var servers = await ProductionServers.StartAsync(
+            8884,
+            static (certificates, directory) =>
             {
-                var watch = Stopwatch.StartNew();
-                await using var pod = await Pod.StartAsync(network, manifests, "silo", program, BrokerName);
-                await pod.WaitForReadyAsync(container);
-                best = watch.Elapsed < best ? watch.Elapsed : best;
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready after {watch.Elapsed.TotalSeconds:0.00} s"));
-                await pod.Process.WaitForHealthAsync(container.StartupProbe.HttpGet.Path, static _ => true);
-                await pod.Process.WaitForHealthAsync(container.LivenessProbe.HttpGet.Path, static _ => true);
+                certificates.WriteClient(Path.Combine(directory, "client.pem"), "mqtt-device-cluster");
+                return Task.CompletedTask;
+            },
+            "require_certificate true",
+            "use_identity_as_username true");
+        var manifests = (await Manifests.RenderAsync("overlays/prod"))
+            .With(ProductionServers.SecretOf(Namespace, "silo-secrets", ("ConnectionStrings__postgresql", servers.DatabaseFor() + "\n")))
+            .With(ProductionServers.SecretOf(Namespace, "broker-tls", ("ca.crt", servers.Read("ca.pem")), ("tls.crt", servers.Read("client.pem")), ("tls.key", servers.Read("client.key"))));
+        var container = manifests.Silo.Spec.Template.Spec.Containers.Single();
 
-                var status = (await pod.ReadProcessAsync("status")).Split('\n').Select(static line => line.Split(':', 2)).Where(static line => line.Length == 2)
-                    .ToDictionary(static line => line[0], static line => line[1].Trim());
-                Assert.Equal("1654\t1654\t1654\t1654", status["Uid"]);
-                Assert.Equal("0000000000000000", status["CapBnd"]);
-                Assert.Equal("1", status["NoNewPrivs"]);
-                Assert.Contains((await pod.ReadProcessAsync("mountinfo")).Split('\n'), static mount => mount.Split(' ') is [_, _, _, _, "/", var options, ..] && options.Split(',').Contains("ro"));
-                Assert.Equal(512 * 1024 * 1024, await MemoryLimitAsync(pod));
-                Assert.Equal(pod.Name, await PostgreSqlServer.ScalarAsync(database, "SELECT siloname FROM orleansmembershiptable WHERE deploymentid = 'production' AND status = 3"));
-                output.WriteLine($"{status["VmRSS"]} resident");
-                await ListAsync(pod);
-
-                pod.Process.Terminate();
-                await WaitForNotReadyAsync(pod, container);
-                var code = await pod.Process.WaitForExitAsync();
-                Assert.True((code, pod.Process.Error) is (0, ""), $"The silo ended with {code}: {pod.Process.Output}{pod.Process.Error}");
-            }
-
-            Assert.True(best < ReadyBound, $"It was ready after {best}.");
-
-            // One that was declared dead ends itself with SIGABRT, which the first process of a namespace would not get.
-            await using var dead = await Pod.StartAsync(network, manifests, "silo", program, BrokerName);
-            await dead.WaitForReadyAsync(container);
-            await PostgreSqlServer.ExecuteAsync(
-                database, $"UPDATE orleansmembershiptable SET status = 6 WHERE siloname = '{dead.Name}'; UPDATE orleansmembershipversiontable SET version = version + 1");
-            Assert.Equal(128 + 6, await dead.Process.WaitForExitAsync());
-        }
-
-        // The Job of infra/k8s/examples/mdc, on a device that has reported once.
-        async Task ListAsync(Pod silo)
+        // A busy machine may be slower once, or twice.
+        var best = TimeSpan.MaxValue;
+        for (var attempt = 0; attempt < 3 && best > ReadyBound; attempt++)
         {
-            const string Device = "020000000001";
-            await ServerProcess.RunAsync(
-                "mosquitto_pub", "-h", "127.0.0.1", "-p", tls.Port.ToString(CultureInfo.InvariantCulture), "--insecure", "--cafile", PathOf("ca.pem"), "--cert", PathOf("client.pem"),
-                "--key", PathOf("client.key"), "-q", "1", "-t", $"device/{Device}/pin/update", "-m", """[{"pin":13,"mode":3,"state":1}]""");
-            await Until.TrueAsync(
-                async () => await PostgreSqlServer.ScalarAsync(database, $"SELECT count(*) FROM mdc_grain_state WHERE grain_key = '{Device}' AND state IS NOT NULL") is 1L, "the device to be stored");
-            await using var mdc = await Pod.StartAsync(network, manifests, "mdc", "src/MqttDeviceCluster.Cli", [("silo-gateways", silo.Address)]);
-            var code = await mdc.Process.WaitForExitAsync();
-            Assert.True((code, mdc.Process.Error) is (0, ""), $"mdc ended with {code}: {mdc.Process.Output}{mdc.Process.Error}");
-            Assert.Matches($"(?m)^{Device} .*13=high", mdc.Process.Output);
+            var watch = Stopwatch.StartNew();
+            await using var pod = await Pod.StartAsync(servers.Network, manifests, "silo", image, ProductionServers.BrokerName);
+            await pod.WaitForReadyAsync(container);
+            best = watch.Elapsed < best ? watch.Elapsed : best;
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ready after {watch.Elapsed.TotalSeconds:0.00} s"));
+            await pod.Process.WaitForHealthAsync(container.StartupProbe.HttpGet.Path, static _ => true);
+            await pod.Process.WaitForHealthAsync(container.LivenessProbe.HttpGet.Path, static _ => true);
+
+            var status = (await pod.ReadProcessAsync("status")).Split('\n').Select(static line => line.Split(':', 2)).Where(static line => line.Length == 2)
+                .ToDictionary(static line => line[0], static line => line[1].Trim());
+            Assert.Equal("1654\t1654\t1654\t1654", status["Uid"]);
+            Assert.Equal("0000000000000000", status["CapBnd"]);
+            Assert.Equal("1", status["NoNewPrivs"]);
+            Assert.Contains((await pod.ReadProcessAsync("mountinfo")).Split('\n'), static mount => mount.Split(' ') is [_, _, _, _, "/", var options, ..] && options.Split(',').Contains("ro"));
+            Assert.Equal(512 * 1024 * 1024, await MemoryLimitAsync(pod));
+            Assert.Equal(
+                pod.Name, await PostgreSqlServer.ScalarAsync(servers.Database, "SELECT siloname FROM orleansmembershiptable WHERE deploymentid = 'production' AND status = 3"));
+            output.WriteLine($"{status["VmRSS"]} resident");
+
+            await ReportAsync(servers);
+            await AskByJobAsync(servers, manifests, pod);
+            await AskByServiceAsync(servers);
+
+            pod.Process.Terminate();
+            await WaitForNotReadyAsync(pod, container);
+            var code = await pod.Process.WaitForExitAsync();
+            Assert.True((code, pod.Process.Error) is (0, ""), $"The silo ended with {code}: {pod.Process.Output}{pod.Process.Error}");
         }
 
-        string PathOf(string file) => Path.Combine(broker.DirectoryPath, file);
+        Assert.True(best < ReadyBound, $"It was ready after {best}.");
 
-        string Read(string file) => File.ReadAllText(Path.Combine(broker.DirectoryPath, file));
+        // One that was declared dead ends itself with SIGABRT, which the first process of a namespace would not get.
+        await using var dead = await Pod.StartAsync(servers.Network, manifests, "silo", image, ProductionServers.BrokerName);
+        await dead.WaitForReadyAsync(container);
+        await PostgreSqlServer.ExecuteAsync(
+            servers.Database, $"UPDATE orleansmembershiptable SET status = 6 WHERE siloname = '{dead.Name}'; UPDATE orleansmembershipversiontable SET version = version + 1");
+        Assert.Equal(128 + 6, await dead.Process.WaitForExitAsync());
     }
 
-    // What an image has of the build, to the file; an image is compiled ahead of time as well.
-    private static async Task<string> PublishAsync(string directory)
+    [Fact]
+    public async Task BrokerPassword_OnePod_LogsInWithWhatTheSecretHasAndStopsInOrder()
     {
-        const string Silo = "MqttDeviceCluster.Silo";
-        var target = Path.Combine(directory, Silo);
-        await ServerProcess.RunAsync(
-            "dotnet", "publish", Path.Combine(Repository.Root, "src", Silo), "-c", Repository.Configuration, "--no-build", "--nologo", "-v", "quiet", "-nodeReuse:false", "-o", target);
-        File.SetUnixFileMode(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-        return target;
+        var (image, _) = await siloImage.GetAsync();
+        await using var servers = await ProductionServers.StartAsync(
+            8883,
+            static (_, directory) => MosquittoPasswords.WriteAsync(Path.Combine(directory, "passwords"), ("devices-service", "rightly guessed")),
+            "allow_anonymous false",
+            "password_file {dir}/passwords");
+        var manifests = Manifests.Parse(await Manifests.RenderTextAsync(["postgresql", "broker-password"]));
+        var @namespace = manifests.Silo.Metadata.NamespaceProperty;
+        manifests = manifests
+            .With(ProductionServers.SecretOf(@namespace, "silo-secrets", ("ConnectionStrings__postgresql", servers.DatabaseFor())))
+            .With(ProductionServers.SecretOf(
+                @namespace, "broker-password", ("ca.crt", servers.Read("ca.pem")), ("user", "devices-service\n"), ("password", "rightly guessed\n")));
+
+        await using var pod = await Pod.StartAsync(servers.Network, manifests, "silo", image, ProductionServers.BrokerName);
+        await pod.WaitForReadyAsync(manifests.Silo.Spec.Template.Spec.Containers.Single());
+
+        // One connection that receives, one that publishes.
+        await Until.TrueAsync(() => BrokerUser().Count(servers.Broker.Log) >= 2, "two connections of the service");
+        await pod.StopAsync();
     }
 
-    private static string SecretOf(string name, params IEnumerable<(string Key, string Value)> data) =>
-        $"""
-        apiVersion: v1
-        kind: Secret
-        metadata:
-          name: {name}
-          namespace: mqtt-device-cluster
-        data:
-        {string.Join('\n', data.Select(static pair => $"  {pair.Key}: {Convert.ToBase64String(Encoding.UTF8.GetBytes(pair.Value))}"))}
-        """;
+    // On this side, as a device that has reported once.
+    private static async Task ReportAsync(ProductionServers servers)
+    {
+        await ServerProcess.RunAsync(
+            MosquittoBroker.Find("mosquitto_pub"), "-h", "127.0.0.1", "-p", servers.Broker.Port.ToString(CultureInfo.InvariantCulture), "--insecure", "--cafile", servers.PathOf("ca.pem"),
+            "--cert", servers.PathOf("client.pem"), "--key", servers.PathOf("client.key"), "-q", "1", "-t", $"device/{Device}/pin/update", "-m", """[{"pin":13,"mode":3,"state":1}]""");
+        await Until.TrueAsync(
+            async () => await PostgreSqlServer.ScalarAsync(servers.Database, $"SELECT count(*) FROM mdc_grain_state WHERE grain_key = '{Device}' AND state IS NOT NULL") is 1L,
+            "the device to be stored");
+    }
+
+    // The Job of infra/k8s/examples/mdc.
+    private static async Task AskByJobAsync(ProductionServers servers, Manifests silos, Pod silo)
+    {
+        var manifests = silos.With(await Manifests.RenderAsync("examples/mdc")).With(Manifests.Parse(Manifests.ReadText("examples/mdc/job.yaml")));
+        await using var mdc = await Pod.StartAsync(servers.Network, manifests, "mdc", PodImage.OfBuild("src/MqttDeviceCluster.Cli", "mdc"), [("silo-gateways", silo.Address)]);
+        var code = await mdc.Process.WaitForExitAsync();
+        Assert.True((code, mdc.Process.Error) is (0, ""), $"mdc ended with {code}: {mdc.Process.Output}{mdc.Process.Error}");
+        Assert.Matches($"(?m)^{Device} .*13=high", mdc.Process.Output);
+    }
+
+    // The service of infra/k8s/examples/caller-production, with the rights that its readme gives it.
+    private static async Task AskByServiceAsync(ProductionServers servers)
+    {
+        var grant = Grant().Match(Manifests.ReadText("README.md")).Groups["statement"].Value;
+        await PostgreSqlServer.ExecuteAsync(servers.Database, $"DROP ROLE IF EXISTS caller; CREATE ROLE caller LOGIN PASSWORD 'asks'; {grant}");
+        var manifests = (await Manifests.RenderAsync("examples/caller-production"))
+            .With(ProductionServers.SecretOf(Namespace, "caller-secrets", ("ConnectionStrings__postgresql", servers.DatabaseFor("caller", "asks"))));
+        var container = manifests.Pods.Single(static pods => pods.Name == "caller").Containers.Single();
+        await using var caller = await Pod.StartAsync(servers.Network, manifests, "caller", PodImage.OfBuild("infra/k8s/examples/caller", "Caller"));
+        await caller.WaitForReadyAsync(container);
+        Assert.Equal(
+            """[{"pin":13,"state":"High"}]""",
+            await caller.Process.Http.GetStringAsync(new Uri($"devices/{Device}", UriKind.Relative), TestContext.Current.CancellationToken));
+        await caller.StopAsync();
+    }
 
     // Both versions of cgroups.
     private static async Task<long> MemoryLimitAsync(Pod pod)
@@ -159,4 +186,10 @@ public sealed class PodTests(ITestOutputHelper output)
         using var live = await pod.Process.Http.GetAsync(new Uri(container.LivenessProbe.HttpGet.Path, UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, live.StatusCode);
     }
+
+    [GeneratedRegex("--command='(?<statement>GRANT [^']+)'")]
+    private static partial Regex Grant();
+
+    [GeneratedRegex("New client connected .*u'devices-service'")]
+    private static partial Regex BrokerUser();
 }
