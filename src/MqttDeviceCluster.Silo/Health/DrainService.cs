@@ -4,18 +4,19 @@ namespace MqttDeviceCluster.Silo.Health;
 
 /// <summary>
 /// When the process is asked to stop, says so in readiness and goes on serving for <see cref="SiloSettings.DrainDelay"/>, so that callers look elsewhere
-/// first.
+/// first, and until it is its turn to leave the cluster.
 /// </summary>
-internal sealed class DrainService(SiloSettings settings, TimeProvider time) : IHostedLifecycleService
+internal sealed class DrainService(SiloSettings settings, LeavingInTurn turn, TimeProvider time) : IHostedLifecycleService
 {
     private volatile bool _draining;
 
     public bool IsDraining => _draining;
 
-    public Task StoppingAsync(CancellationToken cancellationToken)
+    public async Task StoppingAsync(CancellationToken cancellationToken)
     {
         _draining = true;
-        return settings.DrainDelay > TimeSpan.Zero ? Task.Delay(settings.DrainDelay, time, cancellationToken) : Task.CompletedTask;
+        await Task.Delay(settings.DrainDelay, time, cancellationToken);
+        await turn.WaitAsync(cancellationToken);
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
