@@ -34,11 +34,14 @@ internal sealed partial class BrokerBeforeJoining(
     private readonly long _started = time.GetTimestamp();
 
     /// <summary>Gets how long the whole start may take. The others declare a silo dead that has not joined after <see cref="ClusterMembershipOptions.MaxJoinAttemptTime"/>.</summary>
-    internal TimeSpan Limit => options.Value.MaxJoinAttemptTime * 0.8;
+    internal TimeSpan Limit => LimitOf(options.Value);
 
     private string Problem => broker.Problem ?? "It has not answered yet.";
 
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(nameof(BrokerBeforeJoining), Stage, WaitAsync);
+
+    /// <inheritdoc cref="Limit"/>
+    internal static TimeSpan LimitOf(ClusterMembershipOptions membership) => membership.MaxJoinAttemptTime * 0.8;
 
     internal async Task WaitAsync(CancellationToken cancellationToken)
     {

@@ -51,7 +51,7 @@ public sealed class ComposeTests
         // What the others are told is the address that it has.
         var environment = Map(service["environment"]).ToDictionary(static variable => variable.Key.Replace("__", ":", StringComparison.Ordinal), static variable => (string?)variable.Value?.ToString());
         Assert.Equal(Map(Map(service["networks"])["default"])["ipv4_address"], environment["Orleans:Endpoints:AdvertisedIPAddress"]);
-        Assert.All(environment.Keys, static key => Assert.True(SiloCommandLine.IsSetting(key) || ManifestRules.TelemetryVariables.Contains(key), $"{key} is no setting"));
+        Assert.All(environment.Keys, static key => Assert.True(SiloCommandLine.IsSetting(key) || SettingRules.TelemetryVariables.Contains(key), $"{key} is no setting"));
         return SiloSettings.From(new ConfigurationBuilder().AddInMemoryCollection(environment).Build(), "/");
     }
 

@@ -23,6 +23,9 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public string DirectoryPath { get; }
 
+    /// <summary>Gets the signal of the disposal. A program of .NET keeps to a SIGQUIT that was ignored when it began, as it is where a script starts the tests in the background.</summary>
+    public string LastSignal { get; init; } = "QUIT";
+
     /// <summary>Gets what the server wrote so far, over all its runs.</summary>
     public string Log => string.Join('\n', _log);
 
@@ -119,8 +122,8 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a signal by name and waits until the server is gone.</summary>
-    public async Task EndAsync(string signal)
+    /// <summary>Sends a signal by name, waits until the server is gone, and returns its exit code.</summary>
+    public async Task<int> EndAsync(string signal)
     {
         using var process = Running;
         _process = null;
@@ -133,6 +136,7 @@ internal sealed class ServerProcess : IAsyncDisposable
         try
         {
             await process.WaitForExitAsync(bound.Token);
+            return process.ExitCode;
         }
         catch (OperationCanceledException)
         {
@@ -159,7 +163,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (IsRunning)
         {
-            await EndAsync("QUIT");
+            await EndAsync(LastSignal);
         }
 
         Directory.Delete(DirectoryPath, recursive: true);

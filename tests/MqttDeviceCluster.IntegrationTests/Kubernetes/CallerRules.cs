@@ -20,7 +20,7 @@ internal static class CallerRules
     private static readonly HashSet<string> Variables =
     [
         .. ClusterVariables, .. ServiceVariables, CommonOptions.GatewayVariable, "Orleans__Clustering__ProviderType", "Orleans__Clustering__Invariant", "Orleans__Clustering__ConnectionName",
-        "SettingsDirectory", "Urls", .. ManifestRules.RuntimeVariables, .. ManifestRules.TelemetryVariables,
+        "SettingsDirectory", "Urls", .. SettingRules.RuntimeVariables, .. SettingRules.TelemetryVariables,
     ];
 
     public static IEnumerable<string> Check(Manifests manifests) =>
@@ -94,14 +94,14 @@ internal static class CallerRules
         var mount = caller.Containers.Single().VolumeMounts.FirstOrDefault(mount => mount.MountPath == environment.GetValueOrDefault("SettingsDirectory"));
         var secret = caller.Template.Spec.Volumes.FirstOrDefault(volume => volume.Name == mount?.Name)?.Secret?.SecretName;
         var key = $"ConnectionStrings__{environment.GetValueOrDefault("Orleans__Clustering__ConnectionName")}";
-        return secret is null || !ManifestRules.KeysOf(manifests, secret).Contains(key) ? null
+        return secret is null || !SettingRules.KeysOf(manifests, secret).Contains(key) ? null
             : new(manifests.All<V1Secret>().Any(made => made.Metadata.Name == secret) ? ContainerEnvironment.DataOf(manifests, null, secret)[key] : "Host=db.example");
     }
 
     private static IEnumerable<string> Service(Manifests manifests, PodTemplate caller)
     {
         NetworkRules rules = new(manifests);
-        var (stranger, foreigner) = (ManifestRules.Stranger(caller.Namespace), ManifestRules.Stranger("another"));
+        var (stranger, foreigner) = (NetworkRules.Stranger(caller.Namespace), NetworkRules.Stranger("another"));
         var ports = caller.Containers.SelectMany(static container => container.Ports ?? []).ToList();
         foreach (var port in ports)
         {
@@ -119,7 +119,7 @@ internal static class CallerRules
             // Who is named in its own policy.
             var named = manifests.All<V1NetworkPolicy>().Where(policy => NetworkRules.Selects(policy.Spec.PodSelector, caller.Labels))
                 .SelectMany(static policy => policy.Spec.Ingress ?? []).SelectMany(static rule => rule.FromProperty ?? []).Where(static peer => peer.PodSelector?.MatchLabels is not null);
-            if (!named.Any(peer => rules.Allows(ManifestRules.Stranger(caller.Namespace, [.. peer.PodSelector.MatchLabels.Select(static label => (label.Key, label.Value))]), caller, port.ContainerPort)))
+            if (!named.Any(peer => rules.Allows(NetworkRules.Stranger(caller.Namespace, [.. peer.PodSelector.MatchLabels.Select(static label => (label.Key, label.Value))]), caller, port.ContainerPort)))
             {
                 yield return $"{caller.Name} serves at {port.Name}, and lets nobody in.";
             }
@@ -148,7 +148,7 @@ internal static class CallerRules
             yield return $"{caller.Name} is not probed.";
         }
 
-        foreach (var path in ManifestRules.ProbesOf(caller).Select(static probe => probe.HttpGet?.Path).Where(static path => path is not null && !HealthPaths.Contains(path)))
+        foreach (var path in ProbeRules.Of(caller).Select(static probe => probe.HttpGet?.Path).Where(static path => path is not null && !HealthPaths.Contains(path)))
         {
             yield return $"{caller.Name} has a probe of {path}, where it answers nothing.";
         }
@@ -163,5 +163,5 @@ internal static class CallerRules
     private static bool HasItsSettings(Manifests manifests, PodTemplate pods) => pods.Containers.SelectMany(static container => container.EnvFrom ?? [])
         .All(source => source.ConfigMapRef is null || manifests.All<V1ConfigMap>().Any(map => map.Metadata.Name == source.ConfigMapRef.Name));
 
-    private static Dictionary<string, string> EnvironmentOf(Manifests manifests, PodTemplate pods) => ContainerEnvironment.Of(manifests, pods.Containers.Single(), ManifestRules.Fields);
+    private static Dictionary<string, string> EnvironmentOf(Manifests manifests, PodTemplate pods) => ContainerEnvironment.Of(manifests, pods.Containers.Single(), SettingRules.Fields);
 }

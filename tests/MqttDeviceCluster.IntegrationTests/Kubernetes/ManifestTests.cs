@@ -48,7 +48,7 @@ public sealed class ManifestTests
         Assert.False(rules.Allows(caller, silo, 11111), "the port for silos");
         Assert.True(rules.Allows(caller, postgresql, 5432), "the members' table");
         Assert.False(rules.Allows(caller, Pod("mosquitto"), 1883), "the broker");
-        Assert.True(rules.Allows(ManifestRules.Stranger(caller.Namespace, ("caller/client", "true")), caller, 8080), "its clients");
+        Assert.True(rules.Allows(NetworkRules.Stranger(caller.Namespace, ("caller/client", "true")), caller, 8080), "its clients");
         Assert.False(rules.Allows(silo, caller, 8080), "everybody else");
 
         PodTemplate Pod(string name) => both.Pods.Single(pods => pods.Name == name);
@@ -66,7 +66,7 @@ public sealed class ManifestTests
         Assert.False(rules.Allows(caller, silo, 11111), "the port for silos");
         Assert.True(rules.AllowsOut(caller, null, 5432), "the members' table");
         Assert.False(rules.AllowsOut(caller, null, 8884) || rules.AllowsOut(caller, null, 443), "everything else outside");
-        Assert.True(rules.Allows(ManifestRules.Stranger(caller.Namespace, ("caller/client", "true")), caller, 8080), "its clients");
+        Assert.True(rules.Allows(NetworkRules.Stranger(caller.Namespace, ("caller/client", "true")), caller, 8080), "its clients");
         Assert.False(rules.Allows(silo, caller, 8080), "everybody else");
     }
 
@@ -82,8 +82,8 @@ public sealed class ManifestTests
 
         // By mdc itself.
         var (mdc, silo) = (both.Pods.Single(static pods => pods.Name == "mdc").Containers.Single(), both.Silo.Spec.Template.Spec.Containers.Single());
-        var environment = ContainerEnvironment.Of(both, mdc, ManifestRules.Fields);
-        var ofSilo = ContainerEnvironment.Of(both, silo, ManifestRules.Fields);
+        var environment = ContainerEnvironment.Of(both, mdc, SettingRules.Fields);
+        var ofSilo = ContainerEnvironment.Of(both, silo, SettingRules.Fields);
         AskedConnector connector = new();
         await using StringWriter error = new();
         var code = await Mdc.RunAsync([.. mdc.Args], new() { Output = TextWriter.Null, Error = error, Variable = environment.GetValueOrDefault, Connector = connector }, TestContext.Current.CancellationToken);
@@ -153,6 +153,7 @@ public sealed class ManifestTests
     [InlineData("- port: silo\n    to:", "- port: silos\n    to:", "NetworkPolicy silo names the port silos, which no pod has")]
     [InlineData("terminationGracePeriodSeconds: 90", "terminationGracePeriodSeconds: 30", "The grace of 30 s does not cover")]
     [InlineData("failureThreshold: 72", "failureThreshold: 12", "while the silo still tries to join")]
+    [InlineData("Shutdown__DrainDelay: \"00:00:05\"", "Shutdown__DrainDelay: \"00:00:05\"\n  Startup__DatabaseWait: \"00:04:00\"", "A start may wait 00:04:00 for databases, and is to join within 00:04:00")]
     [InlineData("progressDeadlineSeconds: 900", "progressDeadlineSeconds: 300", "A rollout is given up")]
     [InlineData("maxUnavailable: 0", "maxUnavailable: 1", "more than one silo at a time")]
     [InlineData("shareProcessNamespace: true", "shareProcessNamespace: false", "process 1 of its pod")]
@@ -247,7 +248,7 @@ public sealed class ManifestTests
     public async Task Probes_OfARunningSilo_AreAnswered()
     {
         await using var silo = await SiloProcess.StartAsync();
-        foreach (var path in ManifestRules.HealthPaths)
+        foreach (var path in ProbeRules.HealthPaths)
         {
             await silo.WaitForHealthAsync(path, static _ => true);
         }

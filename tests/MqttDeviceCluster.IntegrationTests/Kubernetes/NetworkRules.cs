@@ -56,4 +56,8 @@ internal sealed class NetworkRules(Manifests manifests)
     public static bool Selects(V1LabelSelector selector, IDictionary<string, string> labels) => selector.MatchExpressions is null or []
         ? (selector.MatchLabels ?? new Dictionary<string, string>()).All(label => labels.TryGetValue(label.Key, out var value) && value == label.Value)
         : throw new NotSupportedException("Selectors with expressions are not used here.");
+
+    /// <summary>Returns a pod that is not in the manifests.</summary>
+    public static PodTemplate Stranger(string inNamespace, params (string Key, string Value)[] labels) => new(
+        "stranger", inNamespace, new(), new() { Metadata = new() { Labels = labels.ToDictionary(static label => label.Key, static label => label.Value) }, Spec = new() { Containers = [] } });
 }

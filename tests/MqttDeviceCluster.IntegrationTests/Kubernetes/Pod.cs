@@ -56,7 +56,7 @@ internal sealed class Pod : IAsyncDisposable
         var container = template.Spec.Containers.Single();
         var (ns, address) = await network.AddPodAsync();
         var name = $"{owner}-{Guid.NewGuid().ToString("N")[..10]}";
-        Dictionary<string, string> fields = new(ManifestRules.Fields) { ["metadata.name"] = name, ["status.podIP"] = address.ToString() };
+        Dictionary<string, string> fields = new(SettingRules.Fields) { ["metadata.name"] = name, ["status.podIP"] = address.ToString() };
         var environment = ContainerEnvironment.Of(manifests, container, fields);
         foreach (var (variable, value) in image.Environment)
         {

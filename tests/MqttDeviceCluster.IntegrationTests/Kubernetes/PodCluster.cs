@@ -141,7 +141,7 @@ internal sealed class PodCluster : ILoadableCluster
         await Service.Process.WaitForHealthAsync(caller.LivenessProbe.HttpGet.Path, static _ => true);
 
         // This process is on the node, which reaches pods by their addresses as well.
-        var settings = ContainerEnvironment.Of(_manifests, _manifests.Silo.Spec.Template.Spec.Containers.Single(), ManifestRules.Fields);
+        var settings = ContainerEnvironment.Of(_manifests, _manifests.Silo.Spec.Template.Spec.Containers.Single(), SettingRules.Fields);
         _client = await FaultCluster.ConnectByPostgreSqlAsync(
             settings["Orleans__ClusterId"],
             settings["Orleans__ServiceId"],

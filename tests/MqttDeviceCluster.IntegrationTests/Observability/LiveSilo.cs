@@ -3,7 +3,6 @@ using System.Collections.Immutable;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Faults;
@@ -260,14 +259,5 @@ public sealed class LiveSilo : IAsyncLifetime
 
     private bool Measured(string name, string value) => _instruments.Values.Any(i => i.Name == name && i.AttributeValues.Any(attribute => attribute.Value == value));
 
-    private int Execute(string statement)
-    {
-        using SqliteConnection connection = new(new SqliteConnectionStringBuilder { DataSource = Path.Combine(_dataDirectory, "devices.db"), Pooling = false, DefaultTimeout = 10 }.ToString());
-        connection.Open();
-        using var command = connection.CreateCommand();
-#pragma warning disable CA2100 // The statements are the test's own.
-        command.CommandText = statement;
-#pragma warning restore CA2100
-        return command.ExecuteNonQuery();
-    }
+    private int Execute(string statement) => SqliteFile.Execute(Path.Combine(_dataDirectory, "devices.db"), statement);
 }

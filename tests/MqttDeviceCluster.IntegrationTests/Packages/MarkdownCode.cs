@@ -9,7 +9,12 @@ internal static class MarkdownCode
     /// <param name="file">The file, from the root of the solution.</param>
     /// <param name="language">What stands behind the opening fence.</param>
     /// <param name="marker">A text of the block that no other one has.</param>
-    public static string Block(string file, string language, string marker)
+    public static string Block(string file, string language, string marker) =>
+        Assert.Single(Blocks(file, language), text => text.Contains(marker, StringComparison.Ordinal));
+
+    /// <summary>Returns the fenced blocks of a language, in their order.</summary>
+    /// <inheritdoc cref="Block"/>
+    public static IReadOnlyList<string> Blocks(string file, string language)
     {
         List<string> blocks = [];
         List<string>? block = null;
@@ -30,6 +35,6 @@ internal static class MarkdownCode
             }
         }
 
-        return Assert.Single(blocks, text => text.Contains(marker, StringComparison.Ordinal));
+        return blocks;
     }
 }

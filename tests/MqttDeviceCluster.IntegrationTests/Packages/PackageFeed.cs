@@ -8,6 +8,11 @@ namespace MqttDeviceCluster.IntegrationTests.Packages;
 public sealed class PackageFeed : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("mdc-packages-").FullName;
+    private readonly List<string> _shown = [];
+    private readonly Lazy<Task<string>> _tool;
+
+    /// <summary>Prepares an empty feed.</summary>
+    public PackageFeed() => _tool = new(InstallToolAsync);
 
     /// <summary>Gets the ports that the samples' own silos and gateways have, in place of the default ones.</summary>
     public int SiloPort { get; } = FreePorts.Next();
@@ -21,11 +26,17 @@ public sealed class PackageFeed : IAsyncLifetime
     /// <summary>Gets the directory with the packages.</summary>
     public string Feed => Path.Combine(_directory, "feed");
 
+    /// <summary>Gets the programs that the consuming solution is made of, as Markdown files show them.</summary>
+    public IReadOnlyList<string> Shown => _shown;
+
     /// <summary>Gets a directory outside of the repository for what a test needs.</summary>
     public string NewDirectory(string name) => Directory.CreateDirectory(Path.Combine(_directory, name)).FullName;
 
     /// <summary>Gets the built program of the consuming solution.</summary>
     public string Program(string project) => Path.Combine(_directory, "consumer", project, "bin", "Release", "net10.0", $"{project}.dll");
+
+    /// <summary>Returns the path of <c>mdc</c>, installed from the feed.</summary>
+    public Task<string> ToolAsync() => _tool.Value;
 
     /// <summary>Opens a package.</summary>
     public PackageFile Open(string id, bool symbols = false) => new(
@@ -48,6 +59,13 @@ public sealed class PackageFeed : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
+    private async Task<string> InstallToolAsync()
+    {
+        var directory = NewDirectory("tool");
+        await CommandRun.RunAsync("dotnet", ["tool", "install", "mdc", "--tool-path", directory, "--source", Feed, "--version", Open("mdc").Version], directory);
+        return Path.Combine(directory, "mdc");
+    }
+
     private async Task BuildConsumerAsync()
     {
         var consumer = NewDirectory("consumer");
@@ -68,16 +86,28 @@ public sealed class PackageFeed : IAsyncLifetime
         await AddProjectAsync(consumer, "Tour", Caller("README.md"), ProjectOf("MqttDeviceCluster.Client"));
         await AddProjectAsync(
             consumer,
+            "ClusterCaller",
+            Show("src/MqttDeviceCluster.Client/README.md", "UseAdoNetClustering"),
+            ProjectOf("MqttDeviceCluster.Client", "Microsoft.Orleans.Clustering.AdoNet", "Npgsql"));
+        await AddProjectAsync(
+            consumer,
+            "TracedCaller",
+            Show("src/MqttDeviceCluster.Silo/TELEMETRY.md", "AddActivityPropagation"),
+            ProjectOf("MqttDeviceCluster.Client", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Exporter.OpenTelemetryProtocol"));
+        await AddProjectAsync(
+            consumer,
             "Sample",
-            Replaced(MarkdownCode.Block("src/MqttDeviceCluster.Streaming.Mqtt/README.md", "csharp", "AddMqttStreams"), "UseLocalhostClustering()", $"UseLocalhostClustering({SiloPort}, {GatewayPort})"),
+            WithPorts(Show("src/MqttDeviceCluster.Streaming.Mqtt/README.md", "AddMqttStreams")),
             MarkdownCode.Block("src/MqttDeviceCluster.Streaming.Mqtt/README.md", "xml", "<Project"));
-        await AddProjectAsync(consumer, "Silo", SiloProgram, ProjectOf("MqttDeviceCluster.Grains", "MqttDeviceCluster.Storage", "MqttDeviceCluster.Streaming.Mqtt"));
-        await File.WriteAllTextAsync(Path.Combine(consumer, "Consumer.slnx"), """
+        await AddProjectAsync(consumer, "Store", Show("src/MqttDeviceCluster.Storage/README.md", "AddPostgreSqlGrainStorage"), ProjectOf("MqttDeviceCluster.Storage"));
+        await AddProjectAsync(
+            consumer,
+            "Silo",
+            WithPorts(Show("src/MqttDeviceCluster.Grains/README.md", "AddDeviceGrains")),
+            ProjectOf("MqttDeviceCluster.Grains", "MqttDeviceCluster.Storage", "MqttDeviceCluster.Streaming.Mqtt"));
+        await File.WriteAllTextAsync(Path.Combine(consumer, "Consumer.slnx"), $"""
             <Solution>
-              <Project Path="Caller/Caller.csproj" />
-              <Project Path="Tour/Tour.csproj" />
-              <Project Path="Sample/Sample.csproj" />
-              <Project Path="Silo/Silo.csproj" />
+              {string.Join("\n  ", Directory.GetDirectories(consumer).Select(Path.GetFileName).Select(static name => $"<Project Path=\"{name}/{name}.csproj\" />"))}
             </Solution>
             """);
 
@@ -94,8 +124,17 @@ public sealed class PackageFeed : IAsyncLifetime
             Directory.GetDirectories(packages).Select(Path.GetFileName).Where(static name => name!.StartsWith("mqttdevicecluster", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
-    private string Caller(string readme) => Replaced(
-        MarkdownCode.Block(readme, "csharp", "AddDeviceCluster()"), "UseLocalhostClustering()", $"UseLocalhostClustering({CalledGatewayPort})");
+    private string Caller(string readme) =>
+        Replaced(Show(readme, "cluster.SetPinsAsync"), "UseLocalhostClustering()", $"UseLocalhostClustering({CalledGatewayPort})");
+
+    private string WithPorts(string program) => Replaced(program, "UseLocalhostClustering()", $"UseLocalhostClustering({SiloPort}, {GatewayPort})");
+
+    private string Show(string file, string marker)
+    {
+        var program = MarkdownCode.Block(file, "csharp", marker);
+        _shown.Add(program);
+        return program;
+    }
 
     private static string Replaced(string text, string old, string replacement)
     {
@@ -112,10 +151,15 @@ public sealed class PackageFeed : IAsyncLifetime
             <ImplicitUsings>enable</ImplicitUsings>
           </PropertyGroup>
           <ItemGroup>
-            {string.Join("\n    ", packages.Select(id => $"<PackageReference Include=\"{id}\" Version=\"{Open(id).Version}\" />"))}
+            {string.Join("\n    ", packages.Select(id => $"<PackageReference Include=\"{id}\" Version=\"{VersionOf(id)}\" />"))}
           </ItemGroup>
         </Project>
         """;
+
+    // Of somebody else's packages it is the one that this solution has.
+    private string VersionOf(string id) => id.StartsWith("MqttDeviceCluster", StringComparison.Ordinal)
+        ? Open(id).Version
+        : XElement.Load(Path.Combine(Repository.Root, "Directory.Packages.props")).Descendants("PackageVersion").Single(version => version.Attribute("Include")!.Value == id).Attribute("Version")!.Value;
 
     private static async Task AddProjectAsync(string consumer, string name, string program, string project)
     {
@@ -123,21 +167,6 @@ public sealed class PackageFeed : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(directory, "Program.cs"), program);
         await File.WriteAllTextAsync(Path.Combine(directory, $"{name}.csproj"), project);
     }
-
-    /// <summary>A silo of someone's own with the device grains: what the readmes of Grains and Storage show.</summary>
-    private const string SiloProgram = """
-        using Microsoft.Extensions.Hosting;
-        using MqttDeviceCluster.Streaming.Mqtt;
-        using MqttDeviceCluster.Streams;
-
-        var builder = Host.CreateApplicationBuilder(args);
-        builder.UseOrleans(silo => silo
-            .UseLocalhostClustering()
-            .AddSqliteGrainStorageAsDefault(options => options.DataSource = "data/grains.db")
-            .AddMqttStreams(DeviceStreams.ProviderName, options => options.ConnectionString = "mqtt://127.0.0.1")
-            .AddDeviceGrains(options => options.OfflineAfterSilence = TimeSpan.FromMinutes(10)));
-        _ = builder.Build();
-        """;
 }
 
 /// <summary>A package in its file.</summary>

@@ -82,6 +82,40 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
     }
 
     [Fact]
+    public void Packages_AssembliesAreDeterministicAndTheirSymbolsFit()
+    {
+        foreach (var id in Libraries)
+        {
+            DebugDirectory assembly = new(feed.Open(id).Read($"lib/net10.0/{id}.dll"));
+            Assert.True(assembly.IsDeterministic, id);
+            Assert.Null(assembly.Misfit(feed.Open(id, symbols: true).Read($"lib/net10.0/{id}.pdb")));
+        }
+
+        // The tool brings its symbols, and assemblies of others.
+        var tool = feed.Open("mdc");
+        var ours = tool.Files.Where(static file => Path.GetExtension(file) == ".dll" && (Path.GetFileName(file) == "mdc.dll" || Path.GetFileName(file).StartsWith("MqttDeviceCluster", StringComparison.Ordinal))).ToList();
+        Assert.Equal(
+            ["MqttDeviceCluster.Abstractions.dll", "MqttDeviceCluster.Client.dll", "MqttDeviceCluster.Simulator.dll", "MqttDeviceCluster.Streaming.Mqtt.dll", "mdc.dll"],
+            ours.Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        foreach (var file in ours)
+        {
+            DebugDirectory assembly = new(tool.Read(file));
+            Assert.True(assembly.IsDeterministic, file);
+            Assert.Null(assembly.Misfit(tool.Read(Path.ChangeExtension(file, ".pdb"))));
+        }
+    }
+
+    [Fact]
+    public void Documents_ShowNoProgramThatIsNotBuilt()
+    {
+        var files = Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.AllDirectories).Select(static file => Path.GetRelativePath(Repository.Root, file))
+            .Where(static file => !file.Split(Path.DirectorySeparatorChar).Any(static part => part is "bin" or "obj" || part.StartsWith('.')));
+        var shown = files.SelectMany(static file => ((string[])["csharp", "cs", "c#", "C#"]).SelectMany(language => MarkdownCode.Blocks(file, language)));
+
+        Assert.Equal(feed.Shown.Order(StringComparer.Ordinal), shown.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Client_InAnotherSolution_CallsASiloAndGetsWhatTheDeviceConfirmed()
     {
         await using var silo = await SiloProcess.StartAsync(new() { GatewayPort = feed.CalledGatewayPort, Arguments = ["--Simulate=1"] });
@@ -93,12 +127,45 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
         Assert.Contains("13=Low (Output), 14=High (Output)\n", tour, StringComparison.Ordinal);
         Assert.Contains($"{Device} Online ", tour, StringComparison.Ordinal);
 
-        var tool = feed.NewDirectory("tool");
-        await CommandRun.RunAsync("dotnet", ["tool", "install", "mdc", "--tool-path", tool, "--source", feed.Feed, "--version", feed.Open("mdc").Version], tool);
-        var gateway = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{feed.CalledGatewayPort}");
-        using var set = JsonDocument.Parse(await CommandRun.RunAsync(Path.Combine(tool, "mdc"), ["set", Device, "14=low", "--gateway", gateway, "--json"]));
+        using var set = await MdcAsync(feed.CalledGatewayPort, "set", Device, "14=low");
         Assert.Equal((Device, 0), (set.RootElement.GetProperty("device").GetString(), set.RootElement.GetProperty("updates")[0].GetProperty("state").GetInt32()));
-        Assert.StartsWith(feed.Open("mdc").Version, await CommandRun.RunAsync(Path.Combine(tool, "mdc"), ["--version"]), StringComparison.Ordinal);
+        Assert.StartsWith(feed.Open("mdc").Version, await CommandRun.RunAsync(await feed.ToolAsync(), ["--version"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Grains_InAnotherSolution_ServeADeviceOverStreamingAndKeepItInStorage()
+    {
+        await using var broker = await MosquittoBroker.StartAsync();
+        await using ServerProcess silo = new("silo") { LastSignal = "KILL" };
+        string[] program = [feed.Program("Silo"), $"--ConnectionStrings:mqtt={broker.ConnectionString}", $"--Store={Path.Combine(silo.DirectoryPath, "devices.db")}"];
+        await StartAsync();
+        await using (ServerProcess device = new("mdc") { LastSignal = "KILL" })
+        {
+            await device.StartAsync(await feed.ToolAsync(), ["simulate", "--broker", broker.ConnectionString], $"1 simulated device on {broker.ConnectionString}");
+            using var set = await MdcAsync(feed.GatewayPort, "set", Device, "13=high");
+            Assert.Equal("observed", set.RootElement.GetProperty("evidence").GetString());
+            Assert.Equal([(13, 1)], Pins(set.RootElement.GetProperty("updates")));
+            Assert.Equal(0, await device.EndAsync("TERM"));
+        }
+
+        Assert.Equal(0, await silo.EndAsync("TERM"));
+
+        // There is no device any more that could say it again.
+        await StartAsync();
+        using var kept = await MdcAsync(feed.GatewayPort, "show", Device);
+        Assert.Equal([(13, 1)], Pins(kept.RootElement.GetProperty("pins")));
+        Assert.Equal(0, await silo.EndAsync("TERM"));
+        Assert.DoesNotContain("fail:", silo.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("crit:", silo.Log, StringComparison.Ordinal);
+
+        Task StartAsync()
+        {
+            List<string> missing = ["Application started.", "(receive) to"];
+            return silo.StartAsync("dotnet", program, line => missing.RemoveAll(text => line.Contains(text, StringComparison.Ordinal)) > 0 && missing.Count == 0);
+        }
+
+        static IEnumerable<(int Pin, int State)> Pins(JsonElement pins) =>
+            pins.EnumerateArray().Select(static pin => (pin.GetProperty("pin").GetInt32(), pin.GetProperty("state").GetInt32()));
     }
 
     [Fact]
@@ -106,7 +173,7 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
     {
         await using var broker = await MosquittoBroker.StartAsync();
         var port = broker.Port.ToString(CultureInfo.InvariantCulture);
-        await using ServerProcess sample = new("sample");
+        await using ServerProcess sample = new("sample") { LastSignal = "KILL" };
         await sample.StartAsync("dotnet", [feed.Program("Sample"), $"--ConnectionStrings:mqtt={broker.ConnectionString}"], "(receive) to");
 
         await PublishAsync("kitchen", "18.5");
@@ -123,8 +190,6 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
         await PublishAsync("kitchen", "17");
         await sample.StartAsync("dotnet", [feed.Program("Sample"), $"--ConnectionStrings:mqtt={broker.ConnectionString}"], "(receive) to");
         Assert.Equal("on\n", await HeatingAsync("kitchen", "on"));
-
-        // Not by the SIGQUIT of the disposal: where a script starts the tests in the background it is ignored, and .NET keeps to that.
         await sample.EndAsync("TERM");
 
         Task<string> PublishAsync(string room, string text) => CommandRun.RunAsync(
@@ -143,4 +208,7 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
             }
         }
     }
+
+    private async Task<JsonDocument> MdcAsync(int gatewayPort, params string[] arguments) => JsonDocument.Parse(await CommandRun.RunAsync(
+        await feed.ToolAsync(), [.. arguments, "--gateway", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{gatewayPort}"), "--json"]));
 }

@@ -1,10 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
 using Npgsql;
-using Orleans.Configuration;
 
 namespace MqttDeviceCluster.IntegrationTests.Silo;
 
@@ -50,7 +47,7 @@ public sealed class ClusterPairTests(SharedServers servers)
         await using (var first = pairs[0])
         await using (var second = pairs[1])
         {
-            using var client = await ConnectAsync(cluster, first, second);
+            using var client = await ClusterCaller.ConnectAsync(cluster, first, second);
             var hosts = await client.Services.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0).GetHosts(onlyActive: true, cancellationToken: TestContext.Current.CancellationToken);
             Assert.Equal(2, hosts.Count);
             var devices = client.Services.GetRequiredService<IDeviceCluster>();
@@ -70,7 +67,7 @@ public sealed class ClusterPairTests(SharedServers servers)
         }
 
         await using var again = await SiloProcess.StartAsync(options);
-        using (var client = await ConnectAsync(cluster, again))
+        using (var client = await ClusterCaller.ConnectAsync(cluster, again))
         {
             var devices = client.Services.GetRequiredService<IDeviceCluster>();
             for (var i = 0; i < Devices; i++)
@@ -136,18 +133,5 @@ public sealed class ClusterPairTests(SharedServers servers)
             Assert.DoesNotContain("top secret", silo.Error + silo.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("   at ", silo.Output, StringComparison.Ordinal);
         }
-    }
-
-    private static async Task<IHost> ConnectAsync(string cluster, params SiloProcess[] silos)
-    {
-        var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
-        builder.UseOrleansClient(client => client
-            .UseStaticClustering([.. silos.Select(silo => new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, silo.GatewayPort))])
-            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (cluster, cluster)));
-        builder.Services.AddDeviceCluster();
-        var host = builder.Build();
-        await host.StartAsync(TestContext.Current.CancellationToken);
-        return host;
     }
 }

@@ -1,11 +1,8 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
 using Npgsql;
-using Orleans.Configuration;
 
 namespace MqttDeviceCluster.IntegrationTests.Silo;
 
@@ -23,7 +20,7 @@ public sealed class JoiningTests(SharedServers servers)
         await using SimulatedFleet fleet = new(new() { Broker = new Uri(broker.ConnectionString), Ids = [.. Enumerable.Range(0, 20).Select(i => $"d{i}")] });
         await fleet.StartAsync(TestContext.Current.CancellationToken);
         await using var good = await SiloProcess.StartAsync(options with { Broker = broker.ConnectionString });
-        using var client = await ConnectAsync(good);
+        using var client = await ClusterCaller.ConnectAsync($"{_cluster}-PostgreSql", good);
         var hosts = client.Services.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         var devices = client.Services.GetRequiredService<IDeviceCluster>();
 
@@ -62,7 +59,7 @@ public sealed class JoiningTests(SharedServers servers)
         await using var third = SiloProcess.Launch(options);
         await second.WaitForOutputAsync(Waits);
         await third.WaitForOutputAsync(Waits);
-        using var client = await ConnectAsync(first);
+        using var client = await ClusterCaller.ConnectAsync($"{_cluster}-PostgreSql", first);
         var hosts = client.Services.GetRequiredService<IGrainFactory>().GetGrain<IManagementGrain>(0);
         Assert.Equal(2, (await StatusesAsync()).Count(static status => status == SiloStatus.Joining));
 
@@ -139,17 +136,4 @@ public sealed class JoiningTests(SharedServers servers)
             $"--Orleans:GrainStorage:Default:ConnectionString={states}",
         ],
     };
-
-    private async Task<IHost> ConnectAsync(SiloProcess silo)
-    {
-        var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
-        builder.UseOrleansClient(client => client
-            .UseStaticClustering(new IPEndPoint(IPAddress.Loopback, silo.GatewayPort))
-            .Configure<ClusterOptions>(options => options.ClusterId = options.ServiceId = $"{_cluster}-PostgreSql"));
-        builder.Services.AddDeviceCluster();
-        var host = builder.Build();
-        await host.StartAsync(TestContext.Current.CancellationToken);
-        return host;
-    }
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -236,17 +235,7 @@ public sealed class OtlpExportTests
         Assert.Equal("", silo.Error);
     }
 
-    private static void RunInStore(SiloProcess silo, string statement)
-    {
-        using SqliteConnection connection = new(
-            new SqliteConnectionStringBuilder { DataSource = Path.Combine(silo.DataDirectory, "devices.db"), Pooling = false, DefaultTimeout = 10 }.ToString());
-        connection.Open();
-        using var command = connection.CreateCommand();
-#pragma warning disable CA2100 // The statements are the test's own.
-        command.CommandText = statement;
-#pragma warning restore CA2100
-        command.ExecuteNonQuery();
-    }
+    private static void RunInStore(SiloProcess silo, string statement) => SqliteFile.Execute(Path.Combine(silo.DataDirectory, "devices.db"), statement);
 
     /// <summary>Listens where an exporter that nobody told where to export to would look.</summary>
     private static TcpListener Listen(int port)

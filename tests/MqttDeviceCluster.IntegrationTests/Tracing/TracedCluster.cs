@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using MqttDeviceCluster.IntegrationTests.Faults;
@@ -112,28 +111,17 @@ public sealed class TracedCluster : IAsyncLifetime
     internal async Task FailStoreAsync(string id, Func<Task> meanwhile)
     {
         var stores = _cluster!.Silos.Select(silo => Path.Combine(_directory, $"{silo.Name}.db")).ToList();
-        stores.ForEach(static store => Query(store, "ALTER TABLE grain_state RENAME TO hidden"));
+        stores.ForEach(static store => SqliteFile.Execute(store, "ALTER TABLE grain_state RENAME TO hidden"));
         try
         {
             await meanwhile();
         }
         finally
         {
-            stores.ForEach(static store => Query(store, "ALTER TABLE hidden RENAME TO grain_state"));
+            stores.ForEach(static store => SqliteFile.Execute(store, "ALTER TABLE hidden RENAME TO grain_state"));
         }
 
-        await Until.TrueAsync(() => stores.Any(store => Query(store, $"SELECT 1 FROM grain_state WHERE grain_key = '{id}'") is not null), "the device to be stored");
-
-        static object? Query(string store, string statement)
-        {
-            using SqliteConnection connection = new(new SqliteConnectionStringBuilder { DataSource = store, Pooling = false, DefaultTimeout = 10 }.ToString());
-            connection.Open();
-            using var command = connection.CreateCommand();
-#pragma warning disable CA2100 // The statements are the test's own.
-            command.CommandText = statement;
-#pragma warning restore CA2100
-            return command.ExecuteScalar();
-        }
+        await Until.TrueAsync(() => stores.Any(store => SqliteFile.Query(store, $"SELECT 1 FROM grain_state WHERE grain_key = '{id}'") is not null), "the device to be stored");
     }
 
     private static TelemetrySettings Settings(int updateSamplingRatio)

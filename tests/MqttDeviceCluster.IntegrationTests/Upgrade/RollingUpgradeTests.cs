@@ -1,11 +1,8 @@
-using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.IntegrationTests.Fleet;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using MqttDeviceCluster.Simulator;
-using Orleans.Configuration;
 using Orleans.Runtime.Placement;
 
 namespace MqttDeviceCluster.IntegrationTests.Upgrade;
@@ -40,8 +37,8 @@ public sealed class RollingUpgradeTests(SharedServers servers)
         await using var oldSilo = silos[0];
         await using var newSilo = silos[1];
         await using SimulatedFleet fleet = new(new() { Broker = new Uri(broker.ConnectionString), Ids = [.. OnOld, .. OnNew] });
-        using (var byOld = await ConnectAsync(cluster, oldSilo))
-        using (var byNew = await ConnectAsync(cluster, newSilo))
+        using (var byOld = await ClusterCaller.ConnectAsync(cluster, oldSilo))
+        using (var byNew = await ClusterCaller.ConnectAsync(cluster, newSilo))
         {
             // Before anything is heard of the devices, so that it is known where they are.
             await PlaceAsync(byOld, OnOld, oldSilo);
@@ -70,7 +67,7 @@ public sealed class RollingUpgradeTests(SharedServers servers)
         await StopAsync(newSilo);
         Assert.Equal("80", await BatteryAsync("old1"));
         Assert.Contains(await BatteryAsync("new1"), (string[])["70", "80"]);
-        using (var again = await ConnectAsync(cluster, oldAgain))
+        using (var again = await ClusterCaller.ConnectAsync(cluster, oldAgain))
         {
             var caller = again.Services.GetRequiredService<IDeviceCluster>();
             Assert.Equal(PinState.High, (await caller.GetPinAsync("old1", 13, Token))!.State);
@@ -188,18 +185,5 @@ public sealed class RollingUpgradeTests(SharedServers servers)
             RequestContext.Remove(IPlacementDirector.PlacementHintKey);
             Assert.Equal(address, await management.GetActivationAddress(grains.GetGrain<IDeviceGrain>(id)));
         }
-    }
-
-    private static async Task<IHost> ConnectAsync(string cluster, SiloProcess silo)
-    {
-        var builder = Host.CreateApplicationBuilder();
-        builder.Logging.ClearProviders();
-        builder.UseOrleansClient(client => client
-            .UseStaticClustering(new IPEndPoint(IPAddress.Loopback, silo.GatewayPort))
-            .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (cluster, cluster)));
-        builder.Services.AddDeviceCluster();
-        var host = builder.Build();
-        await host.StartAsync(Token);
-        return host;
     }
 }
