@@ -86,7 +86,7 @@ internal sealed partial class DeviceCluster
             {
                 return await grains.GetGrain<IFleetGrain>(0).ListAsync(filter, continuation, PageSize, cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception exception) when (attempt < MaxAttempts && exception is TimeoutException or OrleansException)
+            catch (Exception exception) when (attempt < MaxAttempts && (exception is TimeoutException || OrleansFailure.Is(exception, cancellationToken)))
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100 * attempt), time, cancellationToken).ConfigureAwait(false);
             }
@@ -145,7 +145,7 @@ internal sealed partial class DeviceCluster
             {
                 return await Device(deviceId).GetSnapshotAsync(cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception exception) when (exception is TimeoutException or OrleansException)
+            catch (Exception exception) when (exception is TimeoutException || OrleansFailure.Is(exception, cancellationToken))
             {
                 LogSnapshotFailed(exception, deviceId);
                 await Task.Delay(TimeSpan.FromMilliseconds(500), time, cancellationToken).ConfigureAwait(false);

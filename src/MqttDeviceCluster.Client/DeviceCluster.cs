@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime.Messaging;
 
 namespace MqttDeviceCluster;
 
@@ -68,7 +67,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         // What happens until it stands is missed, unless it also asks for what is: then it may begin later.
         return RetryAsync(
             Clamp(options?.Timeout ?? WaitOptions.DefaultTimeout, CommandOptions.MaxTimeout),
-            exception => options is { IncludeCurrent: true } && DidNotBegin(exception.InnerException),
+            exception => options is { IncludeCurrent: true } && OrleansFailure.DidNotBegin(exception.InnerException),
             left => BoundAsync(
                 deviceId,
                 device.WaitForAsync(filters, left is { } timeout ? (options ?? DefaultWait) with { Timeout = timeout } : options, cancellationToken),
@@ -122,7 +121,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
             {
                 return await call().ConfigureAwait(false);
             }
-            catch (OrleansException exception)
+            catch (Exception exception) when (OrleansFailure.Is(exception, cancellationToken))
             {
                 if (time.GetElapsedTime(started) >= Grace)
                 {
@@ -151,7 +150,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         };
         return RetryAsync(
             TimeoutOf(options),
-            static exception => !exception.Published || DidNotBegin(exception.InnerException),
+            static exception => !exception.Published || OrleansFailure.DidNotBegin(exception.InnerException),
             left =>
             {
                 var current = left is { } timeout ? named with { Timeout = timeout } : named;
@@ -200,7 +199,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         {
             throw new DeviceTimeoutException(deviceId, time.GetElapsedTime(started), asked(), published: mayAct);
         }
-        catch (OrleansException exception)
+        catch (Exception exception) when (OrleansFailure.Is(exception, cancellationToken))
         {
             throw Lost(deviceId, exception, mayAct);
         }
@@ -225,21 +224,7 @@ internal sealed partial class DeviceCluster(IGrainFactory grains, TimeProvider t
         }
     }
 
-    /// <summary>
-    /// Whether Orleans turned the call away instead of letting it begin. Of a silo that stops or was lost it says with one and the same type that calls to it cannot be handed over any more, and that those
-    /// under way may or may not have been served: only its words tell which. They may hold the names of devices and callers, so they are compared whole or from their beginning; what they do not tell is unknown.
-    /// </summary>
-    private static bool DidNotBegin(Exception? exception) => exception switch
-    {
-        SiloUnavailableException { Message: var said } => said == "Silo unavailable"
-            || said.StartsWith("Silo '", StringComparison.Ordinal)
-            || said.StartsWith("Cannot place grain '", StringComparison.Ordinal)
-            || said.StartsWith("Unable to select a candidate because there are no compatible silos", StringComparison.Ordinal),
-        OrleansMessageRejectionException or ConnectionFailedException or GatewayTooBusyException => true,
-        _ => false,
-    };
-
-    private static DeviceInterruptedException Lost(string deviceId, OrleansException exception, bool mayHaveActed) =>
+    private static DeviceInterruptedException Lost(string deviceId, Exception exception, bool mayHaveActed) =>
         new(deviceId, $"its silo cannot be reached, or was lost ({exception.GetType().Name})", mayHaveActed, exception);
 
     // The grain refuses what is out of range; here it must only not break the sum.

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Reflection;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -119,7 +120,29 @@ public sealed class DeviceClusterTests
         Assert.Equal(1, _grain.Calls);
     }
 
-    public static TheoryData<OrleansException> TurnedAway => new()
+    [Fact]
+    public async Task SetPinsAsync_SomebodyElseCancelled_SaysThatTheOutcomeIsUnknownAndDoesNotAskAgain()
+    {
+        _grain.Command = Task.FromException<CommandResult>(CancelledIn("Orleans.Runtime.InsideRuntimeClient.Invoke(IGrainContext target, Message message)"));
+
+        var lost = await Assert.ThrowsAsync<DeviceInterruptedException>(() => Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, Token));
+
+        Assert.True(lost.Published);
+        Assert.Equal(1, _grain.Calls);
+    }
+
+    [Fact]
+    public async Task SetPinsAsync_CallerCancels_IsCancelled()
+    {
+        using CancellationTokenSource source = new();
+        await source.CancelAsync();
+        _grain.Command = Task.FromCanceled<CommandResult>(source.Token);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Cluster().SetPinsAsync("a", [new(13, PinState.High)], null, source.Token));
+        Assert.Equal(1, _grain.Calls);
+    }
+
+    public static TheoryData<Exception> TurnedAway => new()
     {
         new SiloUnavailableException(),
         new SiloUnavailableException("Silo 'S127.0.0.1:11111:1' is shutting down."),
@@ -127,11 +150,12 @@ public sealed class DeviceClusterTests
         new GatewayTooBusyException("Shedding load"),
         new ConnectionFailedException("Unable to connect to S127.0.0.1:11111:1"),
         Rejection("Silo stopping"),
+        CancelledIn("Orleans.Runtime.Placement.PlacementService.PlacementWorker.GetOrPlaceActivationAsync(Message firstMessage)"),
     };
 
     [Theory]
     [MemberData(nameof(TurnedAway), DisableDiscoveryEnumeration = true)]
-    public async Task SetPinsAsync_CallIsTurnedAway_IsAskedAgainEverLessOften(OrleansException turnedAway)
+    public async Task SetPinsAsync_CallIsTurnedAway_IsAskedAgainEverLessOften(Exception turnedAway)
     {
         _grain.Command = Task.FromException<CommandResult>(turnedAway);
         var call = Cluster().SetPinsAsync("a", [new(13, PinState.High)], new() { Timeout = TimeSpan.FromSeconds(1) }, Token);
@@ -203,6 +227,8 @@ public sealed class DeviceClusterTests
     }
 
     // Orleans alone can make it.
+    private static Exception CancelledIn(string frame) => ExceptionDispatchInfo.SetRemoteStackTrace(new OperationCanceledException(), $"   at {frame}");
+
     private static OrleansMessageRejectionException Rejection(string message) => (OrleansMessageRejectionException)Activator.CreateInstance(
         typeof(OrleansMessageRejectionException), BindingFlags.Instance | BindingFlags.NonPublic, null, [message], null)!;
 
