@@ -24,7 +24,7 @@ internal static class SiloComposition
     /// <summary>The longest wait for databases at the start. A silo that has not joined five minutes after its start is declared dead by the others.</summary>
     public static readonly TimeSpan MaxDatabaseWait = TimeSpan.FromMinutes(3);
 
-    /// <summary>The longest drain: the rest of the time is for commands in flight, deliveries and the grains that move.</summary>
+    /// <summary>The longest drain: the rest of the time is for the turn to leave (up to 15 s), commands in flight, deliveries and the grains that move.</summary>
     public static readonly TimeSpan MaxDrainDelay = TimeSpan.FromSeconds(30);
 
     /// <remarks>

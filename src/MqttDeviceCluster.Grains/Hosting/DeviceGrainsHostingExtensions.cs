@@ -28,6 +28,7 @@ public static class DeviceGrainsHostingExtensions
             services.TryAddSingleton(TimeProvider.System);
             services.TryAddSingleton<DeviceMetrics>();
             services.TryAddSingleton<SiloStopping>();
+            services.TryAddSingleton<LeavingInTurn>();
             AddFleet(services);
             services.TryAddEnumerable(ServiceDescriptor.Transient<IConfigurationValidator, DeviceOptionsValidator>());
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IActivationWorkingSetObserver, DeactivationWatcher>());

@@ -76,10 +76,22 @@ internal sealed class SiloStopping(TimeProvider? time = null) : IDisposable
     }
 }
 
-/// <summary>Stops a silo's commands before anything that they need.</summary>
-internal sealed class SiloStoppingParticipant(SiloStopping stopping) : ILifecycleParticipant<ISiloLifecycle>
+/// <summary>Stops a silo's commands when it is its turn to leave, and before anything that they need.</summary>
+internal sealed class SiloStoppingParticipant(SiloStopping stopping, LeavingInTurn turn) : ILifecycleParticipant<ISiloLifecycle>
 {
     // Stages stop from the last to the first, so this one comes while the silo still is a member that receives updates.
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
-        nameof(SiloStopping), ServiceLifecycleStage.Last, static _ => Task.CompletedTask, stopping.StopAsync);
+        nameof(SiloStopping), ServiceLifecycleStage.Last, static _ => Task.CompletedTask, StopAsync);
+
+    private async Task StopAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await turn.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            await stopping.StopAsync(cancellationToken);
+        }
+    }
 }

@@ -4,19 +4,18 @@ namespace MqttDeviceCluster.Silo.Health;
 
 /// <summary>
 /// When the process is asked to stop, says so in readiness and goes on serving for <see cref="SiloSettings.DrainDelay"/>, so that callers look elsewhere
-/// first, and until it is its turn to leave the cluster.
+/// first.
 /// </summary>
-internal sealed class DrainService(SiloSettings settings, LeavingInTurn turn, TimeProvider time) : IHostedLifecycleService
+internal sealed class DrainService(SiloSettings settings, TimeProvider time) : IHostedLifecycleService
 {
     private volatile bool _draining;
 
     public bool IsDraining => _draining;
 
-    public async Task StoppingAsync(CancellationToken cancellationToken)
+    public Task StoppingAsync(CancellationToken cancellationToken)
     {
         _draining = true;
-        await Task.Delay(settings.DrainDelay, time, cancellationToken);
-        await turn.WaitAsync(cancellationToken);
+        return settings.DrainDelay > TimeSpan.Zero ? Task.Delay(settings.DrainDelay, time, cancellationToken) : Task.CompletedTask;
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using MqttDeviceCluster.Silo.FleetPage;
-using MqttDeviceCluster.Silo.Hosting;
 
 namespace MqttDeviceCluster.Silo.Health;
 
@@ -23,7 +22,6 @@ internal static class HealthExtensions
 {
     public static IServiceCollection AddSiloHealth(this IServiceCollection services)
     {
-        services.AddSingleton<LeavingInTurn>();
         services.AddSingleton<DrainService>();
         services.AddHostedService(provider => provider.GetRequiredService<DrainService>());
         services.AddSingleton<HeartbeatService>();

@@ -60,7 +60,8 @@ internal static class ClusteringComposition
         silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
 
-        // A lease would keep the devices of a silo that died from all others for 30 s more. What it is for, a silo that is dead to the others and does not know it yet, is fenced here.
+        // A lease would keep the devices of a silo that was declared dead from all others for 18 s more. As with Orleans' default directory there is none: a silo that did not run and
+        // does not know yet that it is dead to the others is fenced.
         silo.Configure<GrainDirectoryOptions>(static options => options.RangeLeaseDuration = TimeSpan.Zero);
     }
 
