@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds an image with the .NET SDK, as an archive for `docker load` or straight into a registry. Without network: on a base that is made here, from this machine's own
-# Debian packages and its .NET runtime.
+# Builds an image with the .NET SDK, as an archive or straight into a registry. Without network: on a base that is made here, from this machine's own Debian packages and
+# its .NET runtime.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,10 +11,11 @@ Usage: infra/image.sh [--project silo|mdc|caller] [--arch x64|arm64|x64,arm64] [
   --project NAME      the silo (default), the command line mdc, or the example of a calling service in infra/k8s/examples/caller
   --arch ARCH         x64, arm64 (default: as this machine), or x64,arm64: both behind one name (an image index), with --registry alone. The silo is compiled ahead of time (ReadyToRun) for either, on this machine, with packages of
                       the feed: Microsoft.NETCore.App.Crossgen2, .Runtime and Microsoft.AspNetCore.App.Runtime. Where it lacks them: -- -p:PublishReadyToRun=false, and a slower start
-  --archive FILE      write an archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller
+  --archive FILE      write an archive; default artifacts/REPOSITORY.tar: mqtt-device-cluster, mdc or caller. It is in the format of the base: Docker's for Microsoft's (`docker load`; skopeo: docker-archive:), an OCI layout with --offline
+                      (skopeo: oci-archive:, and not docker-archive:; `docker load` reads it from Docker 25 on). Neither `docker load` nor Microsoft's base was run here
   --registry HOST     push there instead; a path of the registry is part of the repository: -- -p:ContainerRepository=ORG/mqtt-device-cluster (log in with `docker login` or the variables DOTNET_CONTAINER_REGISTRY_UNAME, _PWORD)
   --offline           take the base from this machine and not from Microsoft's registry, for x64 alone. Needs the Debian packages docker-registry, umoci and skopeo
-  -- PROPERTY...      more for the build, such as -p:ContainerImageTag=1.2.3
+  -- PROPERTY...      more for the build. -p:Version=1.2.3 is the version of a build of your own: of its assemblies, of what --version says, of telemetry's service.version, and the image's tag (-p:ContainerImageTag=… for another tag)
 EOF
 }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using Microsoft.Extensions.Configuration;
 using MqttDeviceCluster.Cli;
 using MqttDeviceCluster.Cli.Connection;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
@@ -22,7 +23,9 @@ public sealed class ManifestTests
     [Theory]
     [InlineData("overlays/dev")]
     [InlineData("overlays/prod")]
+    [InlineData("overlays/prod-password")]
     [InlineData("examples/production")]
+    [InlineData("examples/production-password")]
     public async Task Overlay_Rendered_KeepsTheRules(string overlay) => Assert.Empty(ManifestRules.Check(await Manifests.RenderAsync(overlay)));
 
     [Theory]
@@ -70,9 +73,30 @@ public sealed class ManifestTests
         Assert.False(rules.Allows(silo, caller, 8080), "everybody else");
     }
 
+    [Theory]
+    [InlineData("examples/production")]
+    [InlineData("examples/production-password")]
+    public async Task Production_WithAllThatBelongsBesideIt_KeepsTheRules(string example) =>
+        Assert.Empty(ManifestRules.Check(Manifests.Parse($"{await Rendered(example)}\n---\n{await Example("caller-production")}\n---\n{await Example("mdc")}")));
+
     [Fact]
-    public async Task Production_WithAllThatBelongsBesideIt_KeepsTheRules() =>
-        Assert.Empty(ManifestRules.Check(Manifests.Parse($"{await Rendered("examples/production")}\n---\n{await Example("caller-production")}\n---\n{await Example("mdc")}")));
+    public async Task Production_WithAPassword_DiffersInHowTheBrokerKnowsTheService()
+    {
+        // An operator copies either: what is mended in one must stand in the other.
+        Assert.Equal(LinesOf("production"), LinesOf("production-password").Select(static line => line.Replace("overlays/prod-password", "overlays/prod", StringComparison.Ordinal)));
+
+        var (certificate, password) = (await SettingsOf("examples/production"), await SettingsOf("examples/production-password"));
+        Assert.Equal(
+            ["Mqtt:CertificateAuthorityFile", "Mqtt:ClientCertificateFile", "Mqtt:ClientCertificateKeyFile", "Mqtt:PasswordFile", "Mqtt:UserNameFile"],
+            certificate.Except(password).Union(password.Except(certificate)).Select(static setting => setting.Key).Distinct().Order(StringComparer.Ordinal));
+        Assert.Contains(KeyValuePair.Create<string, string?>("Mqtt:DeadLetterTopic", "dead-letter"), password);
+
+        static IEnumerable<string> LinesOf(string example) =>
+            Manifests.ReadText($"examples/{example}/kustomization.yaml").Split('\n').SkipWhile(static line => line.StartsWith('#'));
+
+        static async Task<List<KeyValuePair<string, string?>>> SettingsOf(string example) =>
+            [.. SettingRules.SettingsOf(Manifests.Parse(await Rendered(example))).AsEnumerable().Where(static setting => setting.Value is not null)];
+    }
 
     [Fact]
     public async Task Mdc_BesideTheProdOverlay_KeepsTheRulesAndIsUnderstood()

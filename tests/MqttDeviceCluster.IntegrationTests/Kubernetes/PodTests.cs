@@ -102,20 +102,18 @@ public sealed partial class PodTests(SiloImage siloImage, ITestOutputHelper outp
     }
 
     [Fact]
-    public async Task BrokerPassword_OnePod_LogsInWithWhatTheSecretHasAndStopsInOrder()
+    public async Task ProdPassword_OnePod_LogsInWithWhatTheSecretHasAndStopsInOrder()
     {
         var (image, _) = await siloImage.GetAsync();
         await using var servers = await ProductionServers.StartAsync(
-            8883,
+            8884,
             static (_, directory) => MosquittoPasswords.WriteAsync(Path.Combine(directory, "passwords"), ("devices-service", "rightly guessed")),
             "allow_anonymous false",
             "password_file {dir}/passwords");
-        var manifests = Manifests.Parse(await Manifests.RenderTextAsync(["postgresql", "broker-password"]));
-        var @namespace = manifests.Silo.Metadata.NamespaceProperty;
-        manifests = manifests
-            .With(ProductionServers.SecretOf(@namespace, "silo-secrets", ("ConnectionStrings__postgresql", servers.DatabaseFor())))
+        var manifests = (await Manifests.RenderAsync("overlays/prod-password"))
+            .With(ProductionServers.SecretOf(Namespace, "silo-secrets", ("ConnectionStrings__postgresql", servers.DatabaseFor())))
             .With(ProductionServers.SecretOf(
-                @namespace, "broker-password", ("ca.crt", servers.Read("ca.pem")), ("user", "devices-service\n"), ("password", "rightly guessed\n")));
+                Namespace, "broker-password", ("ca.crt", servers.Read("ca.pem")), ("user", "devices-service\n"), ("password", "rightly guessed\n")));
 
         await using var pod = await Pod.StartAsync(servers.Network, manifests, "silo", image, ProductionServers.BrokerName);
         await pod.WaitForReadyAsync(manifests.Silo.Spec.Template.Spec.Containers.Single());
