@@ -247,6 +247,8 @@ public sealed class SiloProcessTests
         Assert.Equal(exitCode, await silo.WaitForExitAsync());
         var line = Assert.Single(silo.Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
         Assert.DoesNotContain("   at ", silo.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(" CRIT ", silo.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(" FAIL ", silo.Output, StringComparison.Ordinal);
         return line;
     }
 
