@@ -104,7 +104,7 @@ public sealed class ClusterPairTests(SharedServers servers)
             ("PostgreSql", database, "PostgreSql", $"Host=127.0.0.1;Port={nowhere};Database=x;Username=u;Password=top secret",
                 $"error: Grain storage 'Default' cannot open PostgreSQL database 'x' at 127.0.0.1:{nowhere}: nothing listens there."),
             ("PostgreSql", database, "Postgresql", "", "error: "),
-            ("PostgreSql", database, "Postgres", database, "error: "),
+            ("PostgreSql", database, "Postgres", database, "error: Orleans:GrainStorage:Default:ProviderType is 'Postgres' and must be PostgreSql, Redis, Sqlite or Memory."),
             ("Redis", $"127.0.0.1:{nowhere},password=top secret", "Redis", redis, $"error: Clustering cannot use Redis at 127.0.0.1:{nowhere}: it cannot be reached."),
             ("Redis", redis.Replace("not-a-secret", "top secret", StringComparison.Ordinal), "Redis", redis, "error: Clustering cannot use Redis at "),
             ("Redis", redis, "Redis", $"127.0.0.1:{nowhere},password=top secret", $"error: Grain storage 'Default' cannot open Redis at 127.0.0.1:{nowhere}: it cannot be reached."),

@@ -156,7 +156,7 @@ public sealed class SiloProcessTests
     [InlineData(1, "EmbeddedBroker:Prot is not a setting", "--EmbeddedBroker:Prot=1")]
     [InlineData(1, "Mqtt:ReceiveMaximum", "--Mqtt:ReceiveMaximum=many")]
     [InlineData(
-        1, "Known Clustering providers", "--Orleans:Clustering:ProviderType=Nonsense", "--ConnectionStrings:mqtt=mqtt://localhost", "--Orleans:GrainStorage:Default:ProviderType=Memory")]
+        1, "Orleans:Clustering:ProviderType is 'Nonsense' and must be PostgreSql, Redis or AdoNet", "--Orleans:Clustering:ProviderType=Nonsense", "--ConnectionStrings:mqtt=mqtt://localhost", "--Orleans:GrainStorage:Default:ProviderType=Memory")]
     public async Task Start_BadArgument_StopsWithOneSentence(int exitCode, string problem, params string[] arguments)
     {
         await using var silo = SiloProcess.Launch(new() { Arguments = arguments });

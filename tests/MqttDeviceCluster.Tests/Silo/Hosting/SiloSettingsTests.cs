@@ -178,9 +178,29 @@ public sealed class SiloSettingsTests
     [Fact]
     public void From_ConnectionStringOfAnother_IsTakenWhereItCannotBeTheBrokers()
     {
-        Assert.True(From(("ConnectionStrings:db", "Host=x"), ("Orleans:GrainStorage:Default:ConnectionName", "db")).EmbedsBroker);
+        Assert.True(From(
+            ("ConnectionStrings:db", "Host=x"), ("Orleans:GrainStorage:Default:ProviderType", "PostgreSql"), ("Orleans:GrainStorage:Default:ConnectionName", "db")).EmbedsBroker);
         Assert.False(From(("ConnectionStrings:mqtt", "mqtt://broker"), ("ConnectionStrings:other", "x")).EmbedsBroker);
     }
+
+    [Theory]
+    [InlineData("Orleans:GrainStorage:Default:ProviderType", "Postgres", "Orleans:GrainStorage:Default:ProviderType is 'Postgres' and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:GrainStorage:Default:ProviderType", "AdoNet", "Orleans:GrainStorage:Default:ProviderType is 'AdoNet' and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:GrainStorage:Other:ProviderType", "", "Orleans:GrainStorage:Other:ProviderType is '' and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:GrainStorage:Default:ConnectionString", "x", "Orleans:GrainStorage:Default:ProviderType is missing and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:Clustering:ProviderType", "Sqlite", "Orleans:Clustering:ProviderType is 'Sqlite' and must be PostgreSql, Redis or AdoNet")]
+    [InlineData("Orleans:Clustering:ConnectionString", "x", "Orleans:Clustering:ProviderType is missing and must be PostgreSql, Redis or AdoNet")]
+    public void From_ProviderThatIsNone_SaysWhichThereAre(string key, string value, string problem) =>
+        Assert.Contains(problem, Assert.Throws<SiloStartException>(() => From((key, value))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("PostgreSql", "Sqlite")]
+    [InlineData("redis", "postgresql")]
+    [InlineData("AdoNet", "Memory")]
+    [InlineData("AzureRedisCache", "AzureRedisCache")]
+    [InlineData("Development", "Redis")]
+    public void From_ProvidersOfOrleansAndOurs_AreTaken(string clustering, string storage) => From(
+        ("Orleans:Clustering:ProviderType", clustering), ("ConnectionStrings:mqtt", "mqtt://broker"), ("Orleans:GrainStorage:Default:ProviderType", storage));
 
     [Fact]
     public void From_SeveralWrongSettings_SaysAllOfThem()
