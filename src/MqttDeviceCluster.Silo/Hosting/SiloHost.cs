@@ -84,7 +84,7 @@ internal static class SiloHost
             // What options' validators say is made for operators; of anything else the place may matter.
             var isPlain = IsPlain(found);
             var hint = details ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
-            await SayAsync(isPlain ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
+            await SayAsync(isPlain ? SettingNames.In(found.Message) : $"The silo cannot go on: {found.Message}{hint}", e);
             return found is SiloStartException start ? start.ExitCode : SiloExitCodes.CannotStart;
         }
 #pragma warning restore CA1031
