@@ -22,7 +22,7 @@ internal static class Mdc
     {
         // An id may begin with '@': it is no response file.
         var parsed = Create(environment).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.Action is null or ParseErrorAction)
+        if ((parsed.Errors.Count > 0 && parsed.Action is null or ParseErrorAction) || IsUnknownCommand(parsed))
         {
             var failure = new Failure(ExitCode.BadInput, "bad-input", Problem(parsed));
             failure.Write(environment.Error, arguments.TakeWhile(argument => argument != "--").Contains(CommonOptions.JsonName));
@@ -48,6 +48,9 @@ internal static class Mdc
             return ExitCode.OutputClosed;
         }
     }
+
+    /// <summary>With <c>--help</c> beside it, it would be no error.</summary>
+    private static bool IsUnknownCommand(ParseResult parsed) => parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens.Count > 0;
 
     private static string Problem(ParseResult parsed)
     {

@@ -20,6 +20,18 @@ internal sealed partial class RetainedCommandCheck(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await CheckAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops. One whose start has failed would take it for a failure of ours, and say so beside the one that it is.
+        }
+    }
+
+    private async Task CheckAsync(CancellationToken stoppingToken)
+    {
         var mqtt = options.Get(DeviceStreams.ProviderName);
         var clientId = $"{mqtt.ClientId ?? $"{cluster.Value.ServiceId}-{DeviceStreams.ProviderName}"}-check";
         MqttRetainedCheck check;

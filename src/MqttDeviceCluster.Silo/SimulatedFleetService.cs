@@ -19,8 +19,8 @@ internal sealed partial class SimulatedFleetService(
                     Broker = settings.Broker,
                     Count = settings.Simulate,
 
-                    // So that what the cluster holds after a pulse is how the device is, and what it holds of its presence whether it is there.
-                    Behavior = DeviceBehavior.Default with { Pulses = PulseReports.Both, Status = StatusStyle.Json },
+                    // So that what the cluster holds after a pulse is how the device is, what it holds of its presence whether it is there, and that there are pins to click from the start.
+                    Behavior = DeviceBehavior.Default with { Pulses = PulseReports.Both, Status = StatusStyle.Json, ReportsOnConnect = true },
                 },
                 loggerFactory);
             try

@@ -108,6 +108,12 @@ public sealed record DeviceBehavior
     /// <summary>Gets how the device announces itself. Read when the device connects.</summary>
     public StatusStyle Status { get; init; }
 
+    /// <summary>
+    /// Gets whether the device reports all its pins, unasked, whenever it has connected and announced itself, as most firmware does. Default no: whoever counts updates wants those that
+    /// he asked for. Read when the device connects.
+    /// </summary>
+    public bool ReportsOnConnect { get; init; }
+
     /// <summary>Gets the <c>fw</c> of a <see cref="StatusStyle.Json"/> birth.</summary>
     public string Firmware { get; init; } = "1.6.0";
 

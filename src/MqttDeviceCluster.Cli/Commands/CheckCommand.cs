@@ -67,7 +67,7 @@ internal sealed class CheckCommand : Command, IHasExamples
                 ShowTopics(_environment.Error, found);
                 await Confirmation.AskAsync(
                     _environment,
-                    $"Clear {found.CountText} retained {Messages(found)} on command topics of {check.Broker}?",
+                    $"Clear {found.CountText} retained {Messages(found.Count)} on command topics of {check.Broker}?",
                     "whether to clear them",
                     "nothing was cleared",
                     cancellationToken);
@@ -106,7 +106,7 @@ internal sealed class CheckCommand : Command, IHasExamples
         }
         else if (clearing is not null)
         {
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clearing.Cleared} retained messages cleared on command topics of {broker}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{clearing.Cleared} retained {Messages(clearing.Cleared)} cleared on command topics of {broker}"));
             if (clearing.Left.Count > 0)
             {
                 output.WriteLine($"{clearing.Left.CountText} are there again: something publishes them");
@@ -127,7 +127,7 @@ internal sealed class CheckCommand : Command, IHasExamples
         else
         {
             output.WriteLine(
-                $"{found.CountText} retained {Messages(found)} on command topics of {broker}: each acts again whenever its device connects (--clear clears them)");
+                $"{found.CountText} retained {Messages(found.Count)} on command topics of {broker}: each acts again whenever its device connects (--clear clears them)");
             ShowTopics(output, found);
         }
     }
@@ -147,5 +147,5 @@ internal sealed class CheckCommand : Command, IHasExamples
 
     private static string Unknown(string broker) => $"whether there are retained messages on command topics of {broker} is unknown: it took too long";
 
-    private static string Messages(MqttRetainedReport found) => found.Count == 1 ? "message" : "messages";
+    private static string Messages(long count) => count == 1 ? "message" : "messages";
 }

@@ -115,6 +115,7 @@ internal sealed class SimulationOptions
             Envelope = parsed.GetValue(_envelope),
             Echo = parsed.GetValue(_echo),
             HonorDeadline = parsed.GetValue(_honorDeadline),
+            ReportsOnConnect = true,
         };
         return new SimulatedFleetOptions
         {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.Globalization;
 using MqttDeviceCluster.Cli.Commands;
 
 namespace MqttDeviceCluster.Cli.Output;
@@ -12,10 +13,15 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
 
     public override int Invoke(ParseResult parseResult)
     {
+        var configuration = parseResult.InvocationConfiguration;
+        var output = configuration.Output;
+        using StringWriter text = new(CultureInfo.InvariantCulture) { NewLine = output.NewLine };
+        configuration.Output = text;
         var result = help.Invoke(parseResult);
+        configuration.Output = output;
+        output.Write(WithOptionalArguments(text.ToString(), parseResult.CommandResult.Command.Subcommands));
         if (parseResult.CommandResult.Command is IHasExamples command)
         {
-            var output = parseResult.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
             foreach (var line in command.Examples.ReplaceLineEndings("\n").Split('\n'))
             {
@@ -24,5 +30,29 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
         }
 
         return result;
+    }
+
+    /// <summary>Its list of commands shows every argument as required; the usage of each command shows what is.</summary>
+    private static string WithOptionalArguments(string help, IEnumerable<Command> commands)
+    {
+        foreach (var command in commands)
+        {
+            var shown = $"  {string.Join(' ', command.Arguments.Select(Name).Prepend(command.Name))}";
+            var meant = $"  {string.Join(' ', command.Arguments.Select(Usage).Prepend(command.Name))}  ";
+
+            // As wide as before: a column that is too narrow for more stays as it is.
+            help = help.Replace(shown.PadRight(meant.Length), meant, StringComparison.Ordinal);
+        }
+
+        return help;
+
+        static string Name(Argument argument) => $"<{argument.HelpName ?? argument.Name}>";
+
+        static string Usage(Argument argument) => argument.Arity switch
+        {
+            { MinimumNumberOfValues: > 0 } => Name(argument),
+            { MaximumNumberOfValues: > 1 } => $"[{Name(argument)}...]",
+            _ => $"[{Name(argument)}]",
+        };
     }
 }

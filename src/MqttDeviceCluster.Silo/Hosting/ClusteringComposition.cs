@@ -13,9 +13,23 @@ internal static class ClusteringComposition
     // Orleans has its Redis providers under both names.
     private const string AzureRedis = "AZUREREDISCACHE";
 
+    // What a problem names. Taken, and not named: the second name of Redis, and Orleans' clustering for development.
+    private static readonly string[] ClusteringProviders = ["PostgreSql", "Redis", "AdoNet"];
+    private static readonly string[] StorageProviders = ["PostgreSql", "Redis", "Sqlite", "Memory"];
+
     /// <summary>Says what Orleans' providers can be told and this host cannot give.</summary>
     public static void Check(SettingReader read, IConfiguration configuration)
     {
+        if (configuration.GetSection(Clustering).Exists())
+        {
+            CheckProvider(read, configuration.GetSection(Clustering), ClusteringProviders, AzureRedis, "DEVELOPMENT");
+        }
+
+        foreach (var storage in configuration.GetSection("Orleans:GrainStorage").GetChildren())
+        {
+            CheckProvider(read, storage, StorageProviders, AzureRedis);
+        }
+
         foreach (var section in (string[])[Clustering, Storage])
         {
             if (configuration[$"{section}:ServiceKey"] is not null)
@@ -63,6 +77,18 @@ internal static class ClusteringComposition
         // A lease would keep the devices of a silo that was declared dead from all others for 18 s more. As with Orleans' default directory there is none: a silo that did not run and
         // does not know yet that it is dead to the others is fenced.
         silo.Configure<GrainDirectoryOptions>(static options => options.RangeLeaseDuration = TimeSpan.Zero);
+    }
+
+    /// <summary>Orleans would say which packages an application has to reference.</summary>
+    private static void CheckProvider(SettingReader read, IConfigurationSection section, string[] named, params string[] others)
+    {
+        // As Orleans does: a section without a type is of the one that it is named after.
+        var given = section["ProviderType"];
+        if (!named.Concat(others).Contains(given ?? section.Key, StringComparer.OrdinalIgnoreCase))
+        {
+            read.Problems.Add(
+                $"{section.Path}:ProviderType {(given is null ? "is missing" : $"is '{given}'")} and must be {string.Join(", ", named[..^1])} or {named[^1]}");
+        }
     }
 
     private static string? ProviderType(IConfiguration configuration, string section) => configuration[$"{section}:ProviderType"]?.ToUpperInvariant();

@@ -17,6 +17,11 @@ internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) 
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
+        if (IsSaidAtTheEnd(logEntry.LogLevel, logEntry.Category, logEntry.Exception))
+        {
+            return;
+        }
+
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
         textWriter.Write(time.GetLocalNow().ToString("HH:mm:ss.fff ", CultureInfo.InvariantCulture));
         textWriter.Write(logEntry.LogLevel switch
@@ -48,6 +53,14 @@ internal sealed class LineConsoleFormatter(TimeProvider time, StartPhase start) 
 
         textWriter.WriteLine();
     }
+
+    /// <summary>
+    /// Returns whether this is Orleans telling, at each level that it passes, of what fails the start: the process ends with that sentence. Only people are spared it: other formatters,
+    /// and what is exported, have nothing but the log.
+    /// </summary>
+    private bool IsSaidAtTheEnd(LogLevel level, string category, Exception? exception) =>
+        level == LogLevel.Error && category is "Orleans.Runtime.SiloLifecycleSubject" or "Orleans.Runtime.Silo"
+        && !start.IsOver && !start.TracesAlways && exception is not null && SiloHost.IsPlain(SiloHost.Unwrap(exception));
 
     /// <summary>Writes what would steer the terminal of whoever reads it as an escape: control characters, and those that only change how others are shown.</summary>
     private static void WriteVisible(TextWriter textWriter, string text)

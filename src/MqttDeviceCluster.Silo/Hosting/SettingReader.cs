@@ -53,17 +53,20 @@ internal sealed class SettingReader(IConfiguration configuration)
         return null;
     }
 
-    /// <summary>Checks that a section converts to <paramref name="options"/>.</summary>
-    public void Check(string section, object options)
+    /// <summary>Checks that what a section says converts to the options of <typeparamref name="T"/>, each member for itself: the binder would stop at the first that does not.</summary>
+    public void Check<T>(string section)
     {
-        try
+        foreach (var property in typeof(T).GetProperties().Where(static property => property.CanWrite))
         {
-            configuration.GetSection(section).Bind(options);
+            CheckMember($"{section}:{property.Name}", property.PropertyType);
         }
-        catch (InvalidOperationException e)
-        {
-            Problems.Add(e.Message.TrimEnd('.'));
-        }
+    }
+
+    /// <summary>Reads <c>hh:mm:ss</c> with or without days in front of a dot. .NET reads more, and differently from what was meant: <c>60</c> and <c>24:00:00</c> as days.</summary>
+    public static bool TryParseTime(string text, out TimeSpan value)
+    {
+        value = default;
+        return text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out value);
     }
 
     public string? Urls()
@@ -120,6 +123,34 @@ internal sealed class SettingReader(IConfiguration configuration)
         if (Problems.Count > 0)
         {
             throw new SiloStartException(string.Join("; ", Problems) + ".");
+        }
+    }
+
+    private void CheckMember(string key, Type type)
+    {
+        var isOptional = Nullable.GetUnderlyingType(type) is not null;
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        if (type == typeof(TimeSpan))
+        {
+            if (!isOptional || configuration[key] is not "")
+            {
+                Value<TimeSpan>(key, default, TryParseTime, "hh:mm:ss, such as 00:01:00 or with days 1.00:00:00,");
+            }
+
+            return;
+        }
+
+        try
+        {
+            configuration.GetValue(type, key);
+        }
+        catch (InvalidOperationException) when (type == typeof(int))
+        {
+            Problems.Add($"{key} must be an integer but is '{configuration[key]}'");
+        }
+        catch (InvalidOperationException e)
+        {
+            Problems.Add(e.Message.TrimEnd('.'));
         }
     }
 

@@ -84,7 +84,7 @@ internal static class SiloHost
             // What options' validators say is made for operators; of anything else the place may matter.
             var isPlain = IsPlain(found);
             var hint = details ? "" : " (--Logging:LogLevel:Default=Debug shows where.)";
-            await SayAsync(isPlain ? found.Message : $"The silo cannot go on: {found.Message}{hint}", e);
+            await SayAsync(isPlain ? SettingNames.In(found.Message) : $"The silo cannot go on: {found.Message}{hint}", e);
             return found is SiloStartException start ? start.ExitCode : SiloExitCodes.CannotStart;
         }
 #pragma warning restore CA1031
@@ -119,6 +119,18 @@ internal static class SiloHost
         return builder;
     }
 
+    /// <summary>Finds what a lifecycle stage threw: Orleans and the host wrap it.</summary>
+    public static Exception Unwrap(Exception e) => e switch
+    {
+        AggregateException { InnerException: { } inner } => Unwrap(inner),
+        { InnerException: { } inner } when IsPlain(inner) => inner,
+        _ => e,
+    };
+
+    /// <summary>Returns whether the message is made for operators, and says all there is to say.</summary>
+    public static bool IsPlain(Exception? e) =>
+        e is SiloStartException or OrleansConfigurationException or OptionsValidationException or GrainStorageUnavailableException or ClusteringUnavailableException;
+
     private static async Task<int> RunAsync(WebApplication app, SiloSettings settings)
     {
         try
@@ -145,15 +157,4 @@ internal static class SiloHost
         AggregateException { InnerExceptions: var inner } => inner.All(IsCancellation),
         _ => e is OperationCanceledException or OrleansLifecycleCanceledException,
     };
-
-    // Orleans and the host wrap what a lifecycle stage threw.
-    private static Exception Unwrap(Exception e) => e switch
-    {
-        AggregateException { InnerException: { } inner } => Unwrap(inner),
-        { InnerException: { } inner } when IsPlain(inner) => inner,
-        _ => e,
-    };
-
-    private static bool IsPlain(Exception? e) =>
-        e is SiloStartException or OrleansConfigurationException or OptionsValidationException or GrainStorageUnavailableException or ClusteringUnavailableException;
 }

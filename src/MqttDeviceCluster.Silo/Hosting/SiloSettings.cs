@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using MqttDeviceCluster.Silo.Diagnostics;
 using MqttDeviceCluster.Silo.FleetPage;
@@ -112,8 +111,13 @@ internal sealed record SiloSettings
             }
         }
 
-        read.Check("Mqtt", new MqttStreamOptions());
-        read.Check("Devices", new DeviceOptions());
+        read.Check<MqttStreamOptions>("Mqtt");
+        read.Check<DeviceOptions>("Devices");
+        foreach (var streams in configuration.GetSection("Orleans:Streaming").GetChildren().Where(static streams => string.Equals(streams["ProviderType"], "Mqtt", StringComparison.OrdinalIgnoreCase)))
+        {
+            read.Check<MqttStreamOptions>(streams.Path);
+        }
+
         var endpoint = new IPEndPoint(read.Address("EmbeddedBroker:Address", IPAddress.Loopback), read.Port("EmbeddedBroker:Port", 1883));
         var connectionString = configuration.GetConnectionString(BrokerConnectionName);
         if (connectionString is null)
@@ -144,8 +148,8 @@ internal sealed record SiloSettings
             Dashboard = ReadDashboard(read, isLoopback, fleetPage),
             FleetPage = fleetPage,
             Simulate = read.Number("Simulate", 0, 0, 100_000),
-            DatabaseWait = read.Value("Startup:DatabaseWait", TimeSpan.FromMinutes(2), TryParseDatabaseWait, "hh:mm:ss, at most 3 minutes"),
-            DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, at most 30 seconds"),
+            DatabaseWait = read.Value("Startup:DatabaseWait", TimeSpan.FromMinutes(2), TryParseDatabaseWait, "hh:mm:ss, such as 00:01:00, at most 3 minutes,"),
+            DrainDelay = read.Value("Shutdown:DrainDelay", TimeSpan.Zero, TryParseDrainDelay, "hh:mm:ss, such as 00:00:05, at most 30 seconds,"),
             CommandQualityOfService = read.Value(
                 "Devices:CommandQualityOfService", MqttQualityOfService.AtLeastOnce, TryParseQualityOfService, "AtLeastOnce or AtMostOnce"),
             Telemetry = TelemetrySettings.Read(read, configuration),
@@ -198,7 +202,7 @@ internal sealed record SiloSettings
     private static bool TryParseDrainDelay(string text, out TimeSpan value) => TryParseTime(text, SiloComposition.MaxDrainDelay, out value);
 
     private static bool TryParseTime(string text, TimeSpan most, out TimeSpan value) =>
-        TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && value >= TimeSpan.Zero && value <= most;
+        SettingReader.TryParseTime(text, out value) && value >= TimeSpan.Zero && value <= most;
 
     private static bool TryParseQualityOfService(string text, out MqttQualityOfService value) =>
         Enum.TryParse(text, ignoreCase: true, out value) && Enum.IsDefined(value);

@@ -289,6 +289,12 @@ internal sealed partial class FleetConnection : IDeviceUplink, IAsyncDisposable
                 }
             }
 
+            // After all births, which must find room.
+            foreach (var device in _devices.Where(static device => device.Behavior.ReportsOnConnect))
+            {
+                device.Report();
+            }
+
             _counters.CountConnection();
             lock (_lock)
             {

@@ -33,8 +33,8 @@ internal sealed class FleetLink : IDisposable
 
     public FleetLink(IMqttClient client, int receiveMaximum, int qualityOfService, int devices, FleetCounters counters, Action<string> refused)
     {
-        // Births and goodbyes of all of them at once must find room.
-        _waiting = Channel.CreateBounded<OutgoingMessage>(new BoundedChannelOptions(Math.Max(MaxWaiting, 2 * devices)) { SingleReader = true });
+        // Births, first reports and goodbyes of all of them at once must find room.
+        _waiting = Channel.CreateBounded<OutgoingMessage>(new BoundedChannelOptions(Math.Max(MaxWaiting, 3 * devices)) { SingleReader = true });
         _client = client;
         _qualityOfService = qualityOfService;
         _counters = counters;

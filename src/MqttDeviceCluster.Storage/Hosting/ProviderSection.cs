@@ -71,4 +71,22 @@ internal sealed class ProviderSection(IConfigurationSection section, IServicePro
             problems.Add($"{key} is '{text}', which is no {typeof(T).Name}");
         }
     }
+
+    /// <summary>Takes <c>hh:mm:ss</c>. A number alone, and 24 hours or more, would be days to .NET.</summary>
+    public void BindTime(string key, Action<TimeSpan> assign)
+    {
+        if (section[key] is not { Length: > 0 } text)
+        {
+            return;
+        }
+
+        if (text.Contains(':', StringComparison.Ordinal) && TimeSpan.TryParseExact(text, "c", CultureInfo.InvariantCulture, out var value))
+        {
+            assign(value);
+        }
+        else
+        {
+            problems.Add($"{key} must be hh:mm:ss, such as 00:01:00, but is '{text}'");
+        }
+    }
 }

@@ -26,6 +26,6 @@ internal sealed class SqliteGrainStorageProviderBuilder : IProviderBuilder<ISilo
         section.BindValue<int>(nameof(options.MaxPendingOperations), value => options.MaxPendingOperations = value);
         section.BindValue<int>(nameof(options.MaxBatchSize), value => options.MaxBatchSize = value);
         section.BindValue<int>(nameof(options.ReadConnections), value => options.ReadConnections = value);
-        section.BindValue<TimeSpan>(nameof(options.BusyTimeout), value => options.BusyTimeout = value);
+        section.BindTime(nameof(options.BusyTimeout), value => options.BusyTimeout = value);
     }
 }

@@ -20,7 +20,9 @@ public sealed class MqttIncomingMessage
     /// <summary>Gets whether the broker sent it from its retained messages.</summary>
     public bool Retain { get; init; }
 
-    /// <summary>Gets whether the broker marks it as sent again. Says nothing reliable: see the README on duplicates.</summary>
+    /// <summary>
+    /// Gets whether the broker marks it as sent again (DUP). No way to know duplicates by: a marked one may never have arrived before, and what the publisher sends twice is not marked.
+    /// </summary>
     public bool Duplicate { get; init; }
 
     /// <summary>Gets when it was read from the connection (UTC).</summary>

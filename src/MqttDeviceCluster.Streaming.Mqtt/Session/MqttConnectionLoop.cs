@@ -200,7 +200,7 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
         }
         else
         {
-            LogOnlineAgain(_role, Broker, _failures);
+            LogOnlineAgain(_role, Broker, _failures, _failures == 1 ? "failure" : "failures");
         }
 
         _failures = 0;
@@ -375,8 +375,8 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
     [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online.")]
     private partial void LogOnline(string role, MqttConnectionString broker);
 
-    [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online again, after {Failures} failures.")]
-    private partial void LogOnlineAgain(string role, MqttConnectionString broker, int failures);
+    [LoggerMessage(LogLevel.Information, "The MQTT connection ({Role}) to {Broker} is online again, after {Failures} {Noun}.")]
+    private partial void LogOnlineAgain(string role, MqttConnectionString broker, int failures, string noun);
 
     [LoggerMessage(LogLevel.Warning, "There is no MQTT connection ({Role}) to {Broker}: {Reason}. Attempt {Attempt}; it is tried again for ever.")]
     private partial void LogNotConnected(string role, MqttConnectionString broker, string reason, int attempt);

@@ -352,7 +352,7 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         _stalled = silence >= _options.PublishStallTime;
         if (_stalled && !was)
         {
-            LogStalled(Broker, silence);
+            LogStalled(Broker, silence.TotalSeconds);
         }
         else if (was && !_stalled)
         {
@@ -435,8 +435,8 @@ internal sealed partial class MqttPublisher : MqttConnectionLoop, IMqttPublisher
         : publish.Message.ExpiresAt <= now ? "it expired before it could be sent"
         : null;
 
-    [LoggerMessage(LogLevel.Warning, "The broker {Broker} has not answered for {Silence}: nothing more is published on this connection until it does.")]
-    private partial void LogStalled(MqttConnectionString broker, TimeSpan silence);
+    [LoggerMessage(LogLevel.Warning, "The broker {Broker} has not answered for {Seconds:0.0} s: nothing more is published on this connection until it does.")]
+    private partial void LogStalled(MqttConnectionString broker, double seconds);
 
     [LoggerMessage(LogLevel.Information, "The broker {Broker} answers again.")]
     private partial void LogHeardAgain(MqttConnectionString broker);

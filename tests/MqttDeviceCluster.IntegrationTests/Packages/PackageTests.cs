@@ -153,7 +153,7 @@ public sealed class PackageTests(PackageFeed feed, ITestOutputHelper output) : I
         // There is no device any more that could say it again.
         await StartAsync();
         using var kept = await MdcAsync(feed.GatewayPort, "show", Device);
-        Assert.Equal([(13, 1)], Pins(kept.RootElement.GetProperty("pins")));
+        Assert.Equal([(13, 1), (14, 0)], Pins(kept.RootElement.GetProperty("pins")));
         Assert.Equal(0, await silo.EndAsync("TERM"));
         Assert.DoesNotContain("fail:", silo.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("crit:", silo.Log, StringComparison.Ordinal);

@@ -127,6 +127,10 @@ public sealed class RetainedCommandTests
         Assert.Equal((0, $"2 retained messages cleared on command topics of {url}\n"), (code, output));
         Assert.Contains($"Clear 2 retained messages on command topics of {url}? [y/N] ", error, StringComparison.Ordinal);
 
+        await RetainAsync(broker, ["device/a/pin/set"]);
+        (_, output, _) = await MdcAsync(["check", "--broker", url, "--clear", "--yes"], null);
+        Assert.Equal($"1 retained message cleared on command topics of {url}\n", output);
+
         (code, output, _) = await MdcAsync(["check", "--broker", url, "--clear", "--yes", "--json"], null);
         Assert.Equal(
             (0, $$"""{"broker":"{{url}}","retained":0,"complete":true,"topics":[],"cleared":0,"left":0}""" + "\n"), (code, output));

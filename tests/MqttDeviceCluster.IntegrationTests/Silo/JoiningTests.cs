@@ -114,6 +114,7 @@ public sealed class JoiningTests(SharedServers servers)
         Assert.Equal(1, await silo.WaitForExitAsync());
 
         Assert.EndsWith("nothing listens there.", silo.Error.TrimEnd(), StringComparison.Ordinal);
+        Assert.DoesNotContain(" CRIT ", silo.Output, StringComparison.Ordinal);
         Assert.Single(silo.Output.Split('\n'), static line => line.Contains("The start goes on trying for ", StringComparison.Ordinal));
     }
 

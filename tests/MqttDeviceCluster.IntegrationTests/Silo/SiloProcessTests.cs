@@ -155,8 +155,9 @@ public sealed class SiloProcessTests
     [InlineData(1, "Simulate must be 0 to 100000 but is 'x'", "--simulate", "x")]
     [InlineData(1, "EmbeddedBroker:Prot is not a setting", "--EmbeddedBroker:Prot=1")]
     [InlineData(1, "Mqtt:ReceiveMaximum", "--Mqtt:ReceiveMaximum=many")]
+    [InlineData(1, "error: Mqtt:ReceiveMaximum must be 1 to 65535 but is 0.", "--Mqtt:ReceiveMaximum=0")]
     [InlineData(
-        1, "Known Clustering providers", "--Orleans:Clustering:ProviderType=Nonsense", "--ConnectionStrings:mqtt=mqtt://localhost", "--Orleans:GrainStorage:Default:ProviderType=Memory")]
+        1, "Orleans:Clustering:ProviderType is 'Nonsense' and must be PostgreSql, Redis or AdoNet", "--Orleans:Clustering:ProviderType=Nonsense", "--ConnectionStrings:mqtt=mqtt://localhost", "--Orleans:GrainStorage:Default:ProviderType=Memory")]
     public async Task Start_BadArgument_StopsWithOneSentence(int exitCode, string problem, params string[] arguments)
     {
         await using var silo = SiloProcess.Launch(new() { Arguments = arguments });
@@ -247,6 +248,8 @@ public sealed class SiloProcessTests
         Assert.Equal(exitCode, await silo.WaitForExitAsync());
         var line = Assert.Single(silo.Error.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries));
         Assert.DoesNotContain("   at ", silo.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(" CRIT ", silo.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(" FAIL ", silo.Output, StringComparison.Ordinal);
         return line;
     }
 

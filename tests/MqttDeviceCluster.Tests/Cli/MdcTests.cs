@@ -372,6 +372,28 @@ public sealed class MdcTests
     }
 
     [Fact]
+    public async Task Run_Help_ShowsWhichArgumentsAreOptional()
+    {
+        var (_, output, _) = await new FakeCluster().RunAsync("--help");
+        var lines = output.Split('\n');
+        var column = Assert.Single(lines, static line => line.StartsWith("  show <DEVICE> ", StringComparison.Ordinal)).IndexOf("Show what", StringComparison.Ordinal);
+        Assert.Equal(column, Assert.Single(lines, static line => line.StartsWith("  get <DEVICE> [<PIN>...]  ", StringComparison.Ordinal)).IndexOf("Ask the", StringComparison.Ordinal));
+        Assert.Equal(column, Assert.Single(lines, static line => line.StartsWith("  watch [<DEVICE>]  ", StringComparison.Ordinal)).IndexOf("Watch what", StringComparison.Ordinal));
+        Assert.Contains(lines, static line => line.StartsWith("  set <DEVICE> <PIN=STATE[:DURATION]>  ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("sim --help")]
+    [InlineData("--help sim")]
+    [InlineData("sim --version")]
+    public async Task Run_UnknownCommandWithHelp_IsAnErrorAllTheSame(string line)
+    {
+        var (code, output, error) = await new FakeCluster().RunAsync(line);
+        Assert.Equal((2, ""), (code, output));
+        Assert.StartsWith("mdc: 'sim' is not a command: give one of config, set, ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Process_NoCluster_ExitsFiveWithinSecondsWithOneLine()
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")

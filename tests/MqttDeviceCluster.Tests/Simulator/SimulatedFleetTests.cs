@@ -41,6 +41,31 @@ public sealed class SimulatedFleetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ReportsOnConnect_EachConnection_IsABirthAndThenAllPins()
+    {
+        await using var fleet = await StartAsync(
+            new() { Status = StatusStyle.Word, ReportsOnConnect = true }, options => options with { Ids = ["a", "b"], Connections = 1 });
+        Assert.Equal(
+            ["device/a/status online", "device/b/status online", Report("a"), Report("b")],
+            [await NextAsync(), await NextAsync(), await NextAsync(), await NextAsync()]);
+
+        fleet["a"].DropConnection();
+        await fleet["a"].ReconnectAsync(cancellationToken: Token);
+
+        Assert.Equal(
+            ["device/a/status online", "device/b/status online", Report("a"), Report("b")],
+            [await NextAsync(), await NextAsync(), await NextAsync(), await NextAsync()]);
+
+        async Task<string> NextAsync()
+        {
+            var message = await _broker.NextAsync();
+            return $"{message.Topic} {message.ConvertPayloadToString()}";
+        }
+
+        static string Report(string id) => $$"""device/{{id}}/pin/update [{"pin":13,"mode":3,"state":0},{"pin":14,"mode":3,"state":0}]""";
+    }
+
+    [Fact]
     public async Task Set_PerPin_AnswersWithOneUpdateEach()
     {
         await using var fleet = await StartAsync(new() { Split = UpdateSplit.PerPin });

@@ -56,6 +56,14 @@ public sealed class SqliteRegistrationTests
             exception.Message);
     }
 
+    [Theory]
+    [InlineData("0")]
+    [InlineData("2")]
+    [InlineData("24:00:00")]
+    public void ValidateConfiguration_TimeThatIsDaysToDotNet_IsRefused(string time) => Assert.Equal(
+        $"Invalid SqliteGrainStorageOptions for grain storage 'devices': BusyTimeout must be hh:mm:ss, such as 00:01:00, but is '{time}'.",
+        Assert.Throws<OrleansConfigurationException>(() => Resolve(new() { ["DataSource"] = "a.db", ["BusyTimeout"] = time })).Message);
+
     [Fact]
     public void Configure_Section_SetsTheOptions()
     {

@@ -136,6 +136,20 @@ public sealed class ConfigurationReferenceTests
     }
 
     [Fact]
+    public void Page_EveryTime_IsRefusedWithoutColons() => Assert.All(
+        // What a provider of the storage is told, it reads itself: see the tests of each.
+        Rows.Where(static row => row.Type == "time" && !row.Key.StartsWith($"{Storage}:", StringComparison.Ordinal)),
+        static row =>
+        {
+            foreach (var days in (string[])["0", "1", "60"])
+            {
+                var exception = Assert.Throws<SiloStartException>(
+                    () => SiloSettings.From(new ConfigurationBuilder().AddInMemoryCollection([new(row.Key, days)]).Build(), "/srv/here"));
+                Assert.StartsWith($"{row.Key} must be hh:mm:ss, such as 00:0", exception.Message, StringComparison.Ordinal);
+            }
+        });
+
+    [Fact]
     public void Page_SqliteReadsWithFewerConnectionsThanPostgreSql()
     {
         // One row, two defaults: the one in the table is PostgreSQL's.

@@ -36,6 +36,20 @@ public sealed class LineConsoleFormatterTests
         Assert.Contains("   at ", Write(LogLevel.Error, "a", Thrown("x")), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Orleans.Runtime.SiloLifecycleSubject")]
+    [InlineData("Orleans.Runtime.Silo")]
+    public void Write_WhatFailsTheStart_IsLeftToTheSentenceThatTheProcessEndsWith(string category)
+    {
+        AggregateException failure = new(new SiloStartException("The broker is away."));
+        Assert.Equal("", Write(LogLevel.Error, "a", failure, category));
+        Assert.NotEqual("", Write(LogLevel.Error, "a", Thrown("x"), category));
+        Assert.NotEqual("", Write(LogLevel.Error, "a", failure));
+        Assert.NotEqual("", Write(LogLevel.Error, "a", null, category));
+        _start.IsOver = true;
+        Assert.NotEqual("", Write(LogLevel.Error, "a", failure, category));
+    }
+
     private static InvalidOperationException Thrown(string message)
     {
         try
@@ -48,11 +62,11 @@ public sealed class LineConsoleFormatterTests
         }
     }
 
-    private string Write(LogLevel level, string message, Exception? exception)
+    private string Write(LogLevel level, string message, Exception? exception, string category = "MqttDeviceCluster.Device")
     {
         using var writer = new StringWriter { NewLine = "\n" };
         new LineConsoleFormatter(_time, _start).Write(
-            new LogEntry<string>(level, "MqttDeviceCluster.Device", default, message, exception, (state, _) => state), null, writer);
+            new LogEntry<string>(level, category, default, message, exception, (state, _) => state), null, writer);
         return writer.ToString();
     }
 }

@@ -135,13 +135,16 @@ public sealed class SiloSettingsTests
     [InlineData("Orleans:Clustering:ServiceKey", "x", "Orleans:Clustering:ServiceKey names a connection that a host has registered, and this one has none")]
     [InlineData("Orleans:GrainStorage:Default:ServiceKey", "x", "Orleans:GrainStorage:Default:ServiceKey names a connection that a host has registered, and this one has none")]
     [InlineData("Simulate", "-1", "Simulate must be 0 to 100000")]
-    [InlineData("Shutdown:DrainDelay", "00:00:31", "Shutdown:DrainDelay must be hh:mm:ss, at most 30 seconds")]
+    [InlineData("Shutdown:DrainDelay", "00:00:31", "Shutdown:DrainDelay must be hh:mm:ss, such as 00:00:05, at most 30 seconds, but is '00:00:31'")]
     [InlineData("Devices:CommandQualityOfService", "2", "Devices:CommandQualityOfService must be AtLeastOnce or AtMostOnce")]
     [InlineData("Dashboard:Enabled", "perhaps", "Dashboard:Enabled must be true or false")]
     [InlineData("DataDirectory", " ", "DataDirectory must be some text")]
     [InlineData("Urls", "127.0.0.1:8080", "Urls must be URLs")]
     [InlineData("Urls", ";", "Urls must be URLs")]
-    [InlineData("Mqtt:KeepAlive", "soon", "Mqtt:KeepAlive")]
+    [InlineData("Mqtt:KeepAlive", "soon", "Mqtt:KeepAlive must be hh:mm:ss, such as 00:01:00 or with days 1.00:00:00, but is 'soon'")]
+    [InlineData("Mqtt:KeepAlive", "", "Mqtt:KeepAlive must be hh:mm:ss")]
+    [InlineData("Mqtt:SessionExpiry", "24:00:00", "Mqtt:SessionExpiry must be hh:mm:ss, such as 00:01:00 or with days 1.00:00:00, but is '24:00:00'")]
+    [InlineData("Mqtt:ReceiveMaximum", "many", "Mqtt:ReceiveMaximum must be an integer but is 'many'")]
     [InlineData("Mqtt:ConnectionString", "mqtt://elsewhere", "Mqtt:ConnectionString is not a setting")]
     [InlineData("ConnectionStrings:mqtt", "amqp://u:secret@h", "it must start with mqtt://")]
     [InlineData("ConnectionStrings:mqtt", "mqtt://u:secret@h/path", "mqtt:// takes no path")]
@@ -156,11 +159,48 @@ public sealed class SiloSettingsTests
     }
 
     [Fact]
+    public void From_SeveralValuesThatDoNotConvert_NamesAllOfThem() => Assert.Equal(
+        "Mqtt:ReceiveMaximum must be an integer but is 'many'; "
+        + "Mqtt:SessionExpiry must be hh:mm:ss, such as 00:01:00 or with days 1.00:00:00, but is '300'; "
+        + "Devices:OfflineAfterSilence must be hh:mm:ss, such as 00:01:00 or with days 1.00:00:00, but is '60'; "
+        + "Orleans:Streaming:more:KeepAlive must be hh:mm:ss, such as 00:01:00 or with days 1.00:00:00, but is '5'.",
+        Assert.Throws<SiloStartException>(() => From(
+            ("Mqtt:SessionExpiry", "300"), ("Mqtt:ReceiveMaximum", "many"), ("Devices:OfflineAfterSilence", "60"),
+            ("Orleans:Streaming:more:ProviderType", "Mqtt"), ("Orleans:Streaming:more:KeepAlive", "5"))).Message);
+
+    [Theory]
+    [InlineData("Devices:OfflineAfterSilence", "")]
+    [InlineData("Devices:OfflineAfterSilence", "90.00:00:00")]
+    [InlineData("Mqtt:AcknowledgeOutOfOrderAfter", "00:00:00.1")]
+    [InlineData("Mqtt:KeepAlive", "00:01")]
+    public void From_TimeAsThePageSays_IsTaken(string key, string value) => From((key, value));
+
+    [Fact]
     public void From_ConnectionStringOfAnother_IsTakenWhereItCannotBeTheBrokers()
     {
-        Assert.True(From(("ConnectionStrings:db", "Host=x"), ("Orleans:GrainStorage:Default:ConnectionName", "db")).EmbedsBroker);
+        Assert.True(From(
+            ("ConnectionStrings:db", "Host=x"), ("Orleans:GrainStorage:Default:ProviderType", "PostgreSql"), ("Orleans:GrainStorage:Default:ConnectionName", "db")).EmbedsBroker);
         Assert.False(From(("ConnectionStrings:mqtt", "mqtt://broker"), ("ConnectionStrings:other", "x")).EmbedsBroker);
     }
+
+    [Theory]
+    [InlineData("Orleans:GrainStorage:Default:ProviderType", "Postgres", "Orleans:GrainStorage:Default:ProviderType is 'Postgres' and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:GrainStorage:Default:ProviderType", "AdoNet", "Orleans:GrainStorage:Default:ProviderType is 'AdoNet' and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:GrainStorage:Other:ProviderType", "", "Orleans:GrainStorage:Other:ProviderType is '' and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:GrainStorage:Default:ConnectionString", "x", "Orleans:GrainStorage:Default:ProviderType is missing and must be PostgreSql, Redis, Sqlite or Memory")]
+    [InlineData("Orleans:Clustering:ProviderType", "Sqlite", "Orleans:Clustering:ProviderType is 'Sqlite' and must be PostgreSql, Redis or AdoNet")]
+    [InlineData("Orleans:Clustering:ConnectionString", "x", "Orleans:Clustering:ProviderType is missing and must be PostgreSql, Redis or AdoNet")]
+    public void From_ProviderThatIsNone_SaysWhichThereAre(string key, string value, string problem) =>
+        Assert.Contains(problem, Assert.Throws<SiloStartException>(() => From((key, value))).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("PostgreSql", "Sqlite")]
+    [InlineData("redis", "postgresql")]
+    [InlineData("AdoNet", "Memory")]
+    [InlineData("AzureRedisCache", "AzureRedisCache")]
+    [InlineData("Development", "Redis")]
+    public void From_ProvidersOfOrleansAndOurs_AreTaken(string clustering, string storage) => From(
+        ("Orleans:Clustering:ProviderType", clustering), ("ConnectionStrings:mqtt", "mqtt://broker"), ("Orleans:GrainStorage:Default:ProviderType", storage));
 
     [Fact]
     public void From_SeveralWrongSettings_SaysAllOfThem()

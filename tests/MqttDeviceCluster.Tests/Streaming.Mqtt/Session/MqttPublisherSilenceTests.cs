@@ -1,9 +1,10 @@
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 using MqttDeviceCluster.Tests.Grains;
+using MqttDeviceCluster.Tests.Storage;
 using MqttDeviceCluster.Tests.Streaming.Mqtt.Link;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Session;
@@ -19,6 +20,7 @@ public sealed class MqttPublisherSilenceTests : IAsyncDisposable
 
     private readonly FakeTimeProvider _time = new(TestClock.Noon);
     private readonly RawBroker _broker = new();
+    private readonly LogCollector _logs = new();
     private FakeFence? _fence;
     private MqttPublisher? _publisher;
 
@@ -35,6 +37,8 @@ public sealed class MqttPublisherSilenceTests : IAsyncDisposable
         _time.Advance(TimeSpan.FromSeconds(1.05));
 
         Assert.Equal((MqttPublishOutcome.NotSent, "the broker has not answered for 2.1 s"), await ResultAsync(second));
+        Assert.Equal(
+            $"The broker {_broker.ConnectionString} has not answered for 1.0 s: nothing more is published on this connection until it does.", Assert.Single(_logs.At(LogLevel.Warning)));
         await connection.AnswerPublishAsync(1);
         Assert.Equal(MqttPublishOutcome.Accepted, (await ResultAsync(first)).Outcome);
         _ = Publish("third");
@@ -287,7 +291,7 @@ public sealed class MqttPublisherSilenceTests : IAsyncDisposable
     private async Task<RawConnection> ConnectAsync(TimeSpan connectWait, params byte[] properties)
     {
         MqttStreamOptions options = new() { ConnectionString = _broker.ConnectionString, PublishConnectWait = connectWait };
-        _publisher = new MqttPublisher(options, "house", TestMetrics.Create(), NullLogger.Instance, _time, fence: _fence);
+        _publisher = new MqttPublisher(options, "house", TestMetrics.Create(), _logs, _time, fence: _fence);
         TaskCompletionSource online = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _publisher.StateChanged += () =>
         {

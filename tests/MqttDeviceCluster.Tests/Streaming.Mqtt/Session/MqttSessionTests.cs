@@ -1,10 +1,11 @@
 using System.Buffers.Binary;
 using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using MqttDeviceCluster.Streaming.Mqtt;
 using MqttDeviceCluster.Streaming.Mqtt.Link;
 using MqttDeviceCluster.Streaming.Mqtt.Session;
 using MqttDeviceCluster.Tests.Grains;
+using MqttDeviceCluster.Tests.Storage;
 using MqttDeviceCluster.Tests.Streaming.Mqtt.Link;
 
 namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Session;
@@ -16,6 +17,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
 
     private readonly RawBroker _broker = new();
     private readonly RecordingSink _sink = new();
+    private readonly LogCollector _logs = new();
     private FakeFence? _fence;
     private MqttSession? _session;
 
@@ -220,6 +222,22 @@ public sealed class MqttSessionTests : IAsyncDisposable
 
         using var next = await _broker.AcceptSubscriberAsync(sessionPresent: true);
         Assert.Equal((2L, true), await _sink.NextAsync<(long, bool)>());
+    }
+
+    [Fact]
+    public async Task Online_AfterOneFailure_SaysSoInTheSingular()
+    {
+        Start();
+        using (await _broker.AcceptSubscriberAsync(sessionPresent: true))
+        {
+            await _sink.NextAsync<(long, bool)>();
+        }
+
+        using var next = await _broker.AcceptSubscriberAsync(sessionPresent: true);
+        await _sink.NextAsync<(long, bool)>();
+        await WaitForAsync(MqttConnectionState.Online);
+
+        Assert.Contains($" to {_broker.ConnectionString} is online again, after 1 failure.", _logs.At(LogLevel.Information).Last(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -601,7 +619,7 @@ public sealed class MqttSessionTests : IAsyncDisposable
         configure?.Invoke(options);
         _session = new MqttSession(
             options, "session", [.. filters.Select(filter => new MqttFilter(filter, MqttQualityOfService.AtLeastOnce))], _sink, TestMetrics.Create(),
-            NullLogger.Instance, TimeProvider.System, Quick, _fence);
+            _logs, TimeProvider.System, Quick, _fence);
         _session.Start();
     }
 
