@@ -48,8 +48,8 @@ public sealed class SiloFaultTests(ITestOutputHelper output)
         Assert.DoesNotContain(run.Cluster.Running, static silo => silo.Output.Contains(Lost, StringComparison.Ordinal));
         var balance = await FinishAsync(run, LongestGap);
 
-        // Measured: one to seven for each stop.
-        Assert.True(balance.Commands.Sent - balance.Commands.Confirmed <= 10 * FaultCluster.Silos, balance.ToString());
+        // Measured: none in five runs of six, and one of 836 in the other.
+        Assert.True(balance.Commands.Sent - balance.Commands.Confirmed <= 2 * FaultCluster.Silos, balance.ToString());
     }
 
     [Fact]

@@ -38,20 +38,23 @@ public sealed class PodClusterTests(ITestOutputHelper output)
         await run.WaitForServiceAsync();
 
         // And back to one: both of the others at once.
+        failedBefore = run.Commands.Failed;
         await Task.WhenAll(run.Cluster.Silos.Take(2).ToList().Select(run.Cluster.StopSiloAsync));
         await run.WaitForServiceAsync();
         await service.WaitForSuccessAsync();
+        var failedAtTheEnd = run.Commands.Failed - failedBefore;
 
         var balance = await run.FinishAsync();
         output.WriteLine(balance.ToString());
-        output.WriteLine($"in the rollout {failed} commands failed, and {refused} requests of the service");
+        output.WriteLine($"in the rollout {failed} commands failed, and {refused} requests of the service; {failedAtTheEnd} commands when two stopped at once");
         output.WriteLine($"the service: {service.Succeeded} requests succeeded, {service.Failures.Count} failed: {string.Join("; ", service.Failures.GroupBy(static f => f).Select(static g => $"{g.Count()} {g.Key}"))}");
         balance.AssertPromises();
         Assert.Equal(balance.Updates.Taken, balance.Updates.Stored);
 
-        // A handful for each of the three that stop.
-        Assert.InRange(failed, 0, 15);
-        Assert.InRange(refused, 0, 15);
+        // A handful.
+        Assert.InRange(failed, 0, 10);
+        Assert.InRange(refused, 0, 10);
+        Assert.InRange(failedAtTheEnd, 0, 10);
         Assert.True(service.Succeeded > 100, $"{service.Succeeded} requests of the service succeeded.");
     }
 }
