@@ -1,6 +1,5 @@
 using System.Runtime.Versioning;
 using System.Text;
-using MqttDeviceCluster.IntegrationTests.Faults;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
 using Npgsql;
 
