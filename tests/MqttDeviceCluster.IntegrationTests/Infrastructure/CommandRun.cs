@@ -9,6 +9,9 @@ internal static class CommandRun
     /// <summary>Generous: on a busy machine others build and test as well. Reaching it is a failure.</summary>
     private static readonly TimeSpan DefaultBound = TimeSpan.FromMinutes(8);
 
+    /// <summary>What has a build start no process that outlives it, but for the compiler: starting one for each project takes most of the time.</summary>
+    public static readonly IReadOnlyList<string> SharingTheCompiler = ["-nodeReuse:false", "-p:UseSharedCompilation=true"];
+
     /// <summary>Runs a program and returns what it wrote to standard output.</summary>
     /// <exception cref="InvalidOperationException">It did not end with 0, or not in time; the message holds what it wrote.</exception>
     public static async Task<string> RunAsync(

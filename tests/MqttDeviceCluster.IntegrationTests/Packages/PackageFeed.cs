@@ -114,7 +114,7 @@ public sealed class PackageFeed : IAsyncLifetime
         var packages = NewDirectory("packages");
         await CommandRun.RunAsync(
             "dotnet",
-            ["build", "Consumer.slnx", "-c", "Release", "--nologo", "-v", "quiet", "-warnaserror", "--disable-build-servers"],
+            ["build", "Consumer.slnx", "-c", "Release", "--nologo", "-v", "quiet", "-warnaserror", .. CommandRun.SharingTheCompiler],
             consumer,
             new Dictionary<string, string?> { ["NUGET_PACKAGES"] = packages });
 

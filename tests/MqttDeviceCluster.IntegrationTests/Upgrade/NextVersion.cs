@@ -210,7 +210,7 @@ internal sealed class NextVersion : IAsyncDisposable
         await CommandRun.RunAsync(
             "dotnet",
             [
-                "build", "src/NextCaller/NextCaller.csproj", "-c", "Release", "--nologo", "-v", "quiet", "--disable-build-servers", "-p:Version=99.0.0", "-p:RunAnalyzers=false",
+                "build", "src/NextCaller/NextCaller.csproj", "-c", "Release", "--nologo", "-v", "quiet", .. CommandRun.SharingTheCompiler, "-p:Version=99.0.0", "-p:RunAnalyzers=false",
                 "-p:EnableOrleansContractsAnalyzer=false", "-p:GenerateDocumentationFile=false", "-p:TreatWarningsAsErrors=false", "-p:NuGetAudit=false",
             ],
             _directory);
