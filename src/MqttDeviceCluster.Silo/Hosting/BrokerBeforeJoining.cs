@@ -17,6 +17,7 @@ internal sealed partial class BrokerBeforeJoining(
     IClusterMembershipService membership,
     IMembershipTable table,
     ILocalSiloDetails silo,
+    LeavingErrorHandler fatal,
     IOptions<ClusterMembershipOptions> options,
     TimeProvider time,
     ILogger<BrokerBeforeJoining> logger) : ILifecycleParticipant<ISiloLifecycle>
@@ -95,6 +96,9 @@ internal sealed partial class BrokerBeforeJoining(
                 {
                     return;
                 }
+
+                // Orleans may read it before the start has ended.
+                fatal.Leave();
 
                 // Refused when another silo wrote to the table meanwhile.
                 own.Item1.Status = SiloStatus.Dead;

@@ -43,6 +43,7 @@ internal static class ClusteringComposition
     {
         silo.Configure<EndpointOptions>(options => Apply(settings.Endpoints, options));
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, BrokerBeforeJoining>();
+        LeavingErrorHandler.Add(silo.Services);
         AddGrainDirectory(silo);
         switch (ProviderType(configuration, Clustering))
         {

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
@@ -19,10 +20,15 @@ public sealed class BrokerBeforeJoiningTests
     private readonly Table _table = new();
     private readonly Broker _broker = new();
     private readonly FakeLogger<BrokerBeforeJoining> _log = new();
+    private readonly FatalErrors _fatal = new();
+    private readonly LeavingErrorHandler _handler;
     private readonly BrokerBeforeJoining _gate;
 
-    public BrokerBeforeJoiningTests() =>
-        _gate = new(_broker, _members, _table, new Silo(), Options.Create(new ClusterMembershipOptions { MaxJoinAttemptTime = TimeSpan.FromMinutes(5) }), _time, _log);
+    public BrokerBeforeJoiningTests()
+    {
+        _handler = new(_fatal, NullLogger<LeavingErrorHandler>.Instance);
+        _gate = new(_broker, _members, _table, new Silo(), _handler, Options.Create(new ClusterMembershipOptions { MaxJoinAttemptTime = TimeSpan.FromMinutes(5) }), _time, _log);
+    }
 
     [Theory]
     [InlineData(SiloStatus.Joining)]
@@ -89,6 +95,7 @@ public sealed class BrokerBeforeJoiningTests
         var exception = await Assert.ThrowsAsync<SiloStartException>(() => waiting);
         Assert.Equal("The silo did not join the cluster, whose members work: the broker has not taken its connection. The broker is away.", exception.Message);
         Assert.Equal(SiloStatus.Dead, _table.Status);
+        Assert.Empty(ReportsOfDeath());
     }
 
     [Fact]
@@ -99,6 +106,7 @@ public sealed class BrokerBeforeJoiningTests
     {
         _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
         _table.Overtaken = 3;
+        _table.Writing = () => Assert.Empty(ReportsOfDeath());
         using CancellationTokenSource stop = new();
         var waiting = _gate.WaitAsync(stop.Token);
 
@@ -106,6 +114,21 @@ public sealed class BrokerBeforeJoiningTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         Assert.Equal(SiloStatus.Dead, _table.Status);
+    }
+
+    [Fact]
+    public async Task Wait_DeclaredDeadByOthers_IsOrleansToHandle()
+    {
+        _members.Set(1, (Own, SiloStatus.Joining), (Other, SiloStatus.Active));
+        using CancellationTokenSource stop = new();
+        var waiting = _gate.WaitAsync(stop.Token);
+        Assert.Single(ReportsOfDeath());
+        _table.Status = SiloStatus.Dead;
+
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(2, ReportsOfDeath().Count);
     }
 
     [Fact]
@@ -120,6 +143,13 @@ public sealed class BrokerBeforeJoiningTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         Assert.Equal(SiloStatus.Joining, _table.Status);
+    }
+
+    /// <summary>Lets Orleans find the silo's row dead, and returns what reached its own handler so far.</summary>
+    private List<(object? Sender, string? Context, Exception? Exception)> ReportsOfDeath()
+    {
+        _handler.OnFatalException(this, "I have been told I am dead");
+        return _fatal.Reports;
     }
 
     // Each turn of the loop asks the clock anew.
@@ -137,9 +167,12 @@ public sealed class BrokerBeforeJoiningTests
     {
         private int _version = 1;
 
-        public SiloStatus Status { get; private set; } = SiloStatus.Joining;
+        public SiloStatus Status { get; set; } = SiloStatus.Joining;
 
         public Exception? Failure { get; set; }
+
+        /// <summary>Gets or sets what happens at each write.</summary>
+        public Action? Writing { get; set; }
 
         /// <summary>Gets or sets how many of the silo's reads another one's writes overtake.</summary>
         public int Overtaken { get; set; }
@@ -158,6 +191,7 @@ public sealed class BrokerBeforeJoiningTests
 
         public Task<bool> UpdateRow(MembershipEntry entry, string etag, TableVersion tableVersion)
         {
+            Writing?.Invoke();
             if (etag != $"row {_version}" || tableVersion.Version != _version + 1)
             {
                 return Task.FromResult(false);
