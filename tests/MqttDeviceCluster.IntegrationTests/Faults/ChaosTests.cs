@@ -23,6 +23,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
         [
             ("a silo is killed", KillSiloAsync),
             ("a silo is stopped", StopSiloAsync),
+            ("a silo is killed while it stops", KillStoppingSiloAsync),
+            ("two silos are killed, seconds apart", KillTwoSilosAsync),
             ("a silo is frozen for a moment", FreezeSiloShortlyAsync),
             ("a silo is frozen until the others gave it up", FreezeSiloAsync),
             ("the broker is frozen", (run, random) =>
@@ -66,6 +68,29 @@ public sealed class ChaosTests(ITestOutputHelper output)
         silo.Terminate();
         await silo.WaitForExitAsync();
         await run.Cluster.ReplaceAsync(silo);
+    }
+
+    // Anywhere in its stop, which takes some seconds, or right after it.
+    private static async Task KillStoppingSiloAsync(FaultRun run, Random random)
+    {
+        var silo = run.Cluster.Running[random.Next(run.Cluster.Running.Count)];
+        silo.Terminate();
+        await Task.Delay(TimeSpan.FromSeconds(random.NextDouble() * 4), TestContext.Current.CancellationToken);
+        await silo.KillAsync();
+        await run.Cluster.ReplaceAsync(silo);
+    }
+
+    // The second one while the first is not known to be dead, or has just been declared dead: the last one is alone with what both had.
+    private static async Task KillTwoSilosAsync(FaultRun run, Random random)
+    {
+        var victims = run.Cluster.Running.OrderBy(_ => random.Next()).Take(2).ToList();
+        await victims[0].KillAsync();
+        await Task.Delay(TimeSpan.FromSeconds(random.NextDouble() * 12), TestContext.Current.CancellationToken);
+        await victims[1].KillAsync();
+        foreach (var victim in victims)
+        {
+            await run.Cluster.ReplaceAsync(victim);
+        }
     }
 
     // Too short for the others to notice: it goes on where it was.
