@@ -1,13 +1,12 @@
-using MqttDeviceCluster.Storage;
 using MqttDeviceCluster.Streaming.Mqtt;
 
 namespace MqttDeviceCluster.Silo;
 
 /// <summary>
-/// While the store fails, it fails for every device: updates wait at the broker, and none is dead-lettered for it. Likewise those of the devices of a silo that was lost: their
-/// deliveries failed with it. A store that does not say how it is holds nothing back.
+/// While the store fails, here or on another silo, updates wait at the broker, and none is dead-lettered for it. Likewise those of the devices of a silo that was lost: their
+/// deliveries failed with it.
 /// </summary>
-internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembershipService membership, TimeProvider time) : IMqttDeliveryGate
+internal sealed class DeliveryGate(IDeviceStore store, IClusterStores others, IClusterMembershipService membership, TimeProvider time) : IMqttDeliveryGate
 {
     /// <summary>Long enough for the provider to see it: it asks several times a second, and goes on holding for a while.</summary>
     private static readonly TimeSpan LossIsNews = TimeSpan.FromSeconds(2);
@@ -20,9 +19,9 @@ internal sealed class DeliveryGate(IGrainStorageStatus? storage, IClusterMembers
     private MembershipVersion? _seen;
     private long _lostAt;
 
-    public bool StoreFails => storage?.IsFailing == true;
+    public bool StoreFails => store.IsFailing;
 
-    public TimeSpan HoldFailuresFor => StoreFails ? TimeSpan.MaxValue : HasLostASilo() ? MaxHoldForLosses : TimeSpan.Zero;
+    public TimeSpan HoldFailuresFor => StoreFails || others.AnotherFails ? TimeSpan.MaxValue : HasLostASilo() ? MaxHoldForLosses : TimeSpan.Zero;
 
     private bool HasLostASilo()
     {

@@ -131,10 +131,8 @@ internal static class SiloComposition
                 options.Routes.Add(route);
             }
         });
-        silo.Services.AddSingleton(services => new DeliveryGate(
-            services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName),
-            services.GetRequiredService<IClusterMembershipService>(),
-            services.GetRequiredService<TimeProvider>()));
+        silo.Services.AddSingleton<IDeviceStore>(static services => new SiloStore(services.GetKeyedService<IGrainStorageStatus>(SiloSettings.StorageName)));
+        silo.Services.AddSingleton<DeliveryGate>();
         silo.Services.AddKeyedSingleton<IMqttDeliveryGate>(DeviceStreams.ProviderName, static (services, _) => services.GetRequiredService<DeliveryGate>());
         AddPauseFence(silo.Services);
         silo.AddTracing(settings.Telemetry);

@@ -43,7 +43,10 @@ internal sealed partial class CommandRunner(
     private static readonly TimeSpan LeastLeftAfterLine = TimeSpan.FromMilliseconds(20);
 
     private readonly CommandLine _line = new(maxWaiting);
-    private readonly RecentCommands _recent = new(deviceId);
+    /// <summary>How long Orleans may take to bring a call again whose caller has set no deadline: as long as it waits for an answer.</summary>
+    private static readonly TimeSpan LongestWay = TimeSpan.FromSeconds(30);
+
+    private readonly RecentCommands _recent = new(deviceId, time);
     private CommandMatch? _confirming;
 
     /// <summary>Gets whether no command runs or waits.</summary>
@@ -61,7 +64,7 @@ internal sealed partial class CommandRunner(
     /// <param name="cancellationToken">The caller's.</param>
     public Task<CommandResult> RunAsync(CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken) =>
         request.Options.CommandId is { } id
-            ? _recent.RunAsync(id, () => RunAsync(id, request, interrupted, cancellationToken))
+            ? _recent.RunAsync(id, KeepFor(request), () => RunAsync(id, request, interrupted, cancellationToken))
             : RunAsync(Guid.NewGuid(), request, interrupted, cancellationToken);
 
     private async Task<CommandResult> RunAsync(Guid id, CommandRequest request, CancellationToken interrupted, CancellationToken cancellationToken)
@@ -160,6 +163,11 @@ internal sealed partial class CommandRunner(
             throw TimedOut(started, attempt);
         }
     }
+
+    // One that arrives after its deadline is not begun.
+    private TimeSpan KeepFor(CommandRequest request) => request.Options.Deadline is { } deadline
+        ? deadline - time.GetUtcNow() + CommandOptions.ClockTolerance
+        : request.Options.Timeout + LongestWay;
 
     // What a command has left of its time: all of it, or less when it took long to come here.
     private TimeSpan AllowedFrom(DateTimeOffset now, CommandRequest request)

@@ -4,18 +4,22 @@ namespace MqttDeviceCluster;
 /// One device's commands that run, and the last that ended and may have acted: a call that arrives a second time begins no second command. Orleans sends a call again when a connection ends before it
 /// knows that the call was written, and so does <c>IDeviceCluster</c> with one that Orleans turned away. Used from one thread at a time (a grain's).
 /// </summary>
-internal sealed class RecentCommands(string deviceId)
+internal sealed class RecentCommands(string deviceId, TimeProvider time)
 {
-    /// <summary>How many that ended are known. A second arrival is a matter of moments.</summary>
-    private const int Kept = 8;
+    /// <summary>How many that ended are known at most: some seconds of commands as fast as a device can confirm them.</summary>
+    internal const int MaxKept = 4096;
 
     private readonly List<(Guid Id, Task<CommandResult> Command)> _running = [];
-    private readonly Guid[] _ended = new Guid[Kept];
-    private int _next;
+    private readonly Queue<(Guid Id, long EndedAt, TimeSpan KeepFor)> _ended = [];
+    private readonly HashSet<Guid> _endedIds = [];
 
     /// <summary>Begins a command, unless one of this id runs, whose result it then has, or ended and may have acted.</summary>
-    public Task<CommandResult> RunAsync(Guid id, Func<Task<CommandResult>> begin)
+    /// <param name="id">The command.</param>
+    /// <param name="keepFor">How long after its end a call with this id may still arrive that would not be too late to begin.</param>
+    /// <param name="begin">Begins it.</param>
+    public Task<CommandResult> RunAsync(Guid id, TimeSpan keepFor, Func<Task<CommandResult>> begin)
     {
+        Forget();
         foreach (var (running, command) in _running)
         {
             if (running == id)
@@ -24,7 +28,7 @@ internal sealed class RecentCommands(string deviceId)
             }
         }
 
-        if (_ended.AsSpan().Contains(id))
+        if (_endedIds.Contains(id))
         {
             return Task.FromException<CommandResult>(new DeviceInterruptedException(deviceId, "the call came twice, and the answer went to the first", published: true));
         }
@@ -32,15 +36,15 @@ internal sealed class RecentCommands(string deviceId)
         var begun = begin();
         if (begun.IsCompleted)
         {
-            Note(id, begun);
+            Note(id, keepFor, begun);
             return begun;
         }
 
         _running.Add((id, begun));
-        return FollowAsync(id, begun);
+        return FollowAsync(id, keepFor, begun);
     }
 
-    private async Task<CommandResult> FollowAsync(Guid id, Task<CommandResult> command)
+    private async Task<CommandResult> FollowAsync(Guid id, TimeSpan keepFor, Task<CommandResult> command)
     {
         try
         {
@@ -49,11 +53,11 @@ internal sealed class RecentCommands(string deviceId)
         finally
         {
             _running.RemoveAll(running => running.Id == id);
-            Note(id, command);
+            Note(id, keepFor, command);
         }
     }
 
-    private void Note(Guid id, Task<CommandResult> command)
+    private void Note(Guid id, TimeSpan keepFor, Task<CommandResult> command)
     {
         if (command.Exception?.InnerException is DeviceBusyException or DeviceOfflineException or BrokerUnavailableException or ArgumentException
             or DeviceInterruptedException { Published: false } or DeviceTimeoutException { Published: false })
@@ -62,7 +66,23 @@ internal sealed class RecentCommands(string deviceId)
             return;
         }
 
-        _ended[_next] = id;
-        _next = (_next + 1) % Kept;
+        if (_endedIds.Add(id))
+        {
+            _ended.Enqueue((id, time.GetTimestamp(), keepFor));
+            if (_ended.Count > MaxKept)
+            {
+                _endedIds.Remove(_ended.Dequeue().Id);
+            }
+        }
+    }
+
+    // In the order in which they ended: one that is kept for long keeps those behind it, up to the bound.
+    private void Forget()
+    {
+        while (_ended.TryPeek(out var first) && time.GetElapsedTime(first.EndedAt) >= first.KeepFor)
+        {
+            _ended.Dequeue();
+            _endedIds.Remove(first.Id);
+        }
     }
 }

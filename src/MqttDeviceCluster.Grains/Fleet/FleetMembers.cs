@@ -21,6 +21,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
     private readonly FleetIntake _intake;
     private readonly SilenceSweep _silence;
     private readonly FleetCensus _census;
+    private readonly FleetStores _stores;
     private readonly ActiveDevices _active;
     private readonly TimeProvider _time;
     private readonly ILogger<FleetMembers> _logger;
@@ -38,6 +39,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         FleetIntake intake,
         SilenceSweep silence,
         FleetCensus census,
+        FleetStores stores,
         ActiveDevices active,
         TimeProvider time,
         ILogger<FleetMembers> logger)
@@ -49,6 +51,7 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
         _intake = intake;
         _silence = silence;
         _census = census;
+        _stores = stores;
         _active = active;
         _time = time;
         _logger = logger;
@@ -106,7 +109,8 @@ internal sealed partial class FleetMembers : ILifecycleParticipant<ISiloLifecycl
                 Task.Run(() => KeepUpAsync(FollowAsync), CancellationToken.None),
                 Task.Run(() => KeepUpAsync(TickAsync), CancellationToken.None),
                 Task.Run(() => KeepUpAsync(() => EachSecondAsync(_silence.RunAsync)), CancellationToken.None),
-                Task.Run(() => KeepUpAsync(() => EachSecondAsync(_census.RunAsync)), CancellationToken.None));
+                Task.Run(() => KeepUpAsync(() => EachSecondAsync(_census.RunAsync)), CancellationToken.None),
+                Task.Run(() => KeepUpAsync(() => EachSecondAsync(_ => _stores.RunAsync(_intake.IsHere))), CancellationToken.None));
         }
 
         return Task.CompletedTask;

@@ -6,7 +6,7 @@ namespace MqttDeviceCluster;
 
 /// <inheritdoc cref="IFleetService"/>
 internal sealed class FleetService(
-    GrainId grainId, Silo silo, FleetWatches watches, FleetIntake intake, FleetReader reader, ILoggerFactory loggerFactory)
+    GrainId grainId, Silo silo, FleetWatches watches, FleetIntake intake, FleetReader reader, FleetStores stores, ILoggerFactory loggerFactory)
     : GrainService(grainId, silo, loggerFactory), IFleetService
 {
     public Task<WatchSource> WatchAsync(WatchRegistration registration, bool isLate) => Task.FromResult(watches.Add(registration, isLate));
@@ -27,4 +27,6 @@ internal sealed class FleetService(
         intake.Note(silo, isThere, since);
         return Task.CompletedTask;
     }
+
+    public Task<bool> IsStoreFailingAsync() => Task.FromResult(stores.OwnFails);
 }

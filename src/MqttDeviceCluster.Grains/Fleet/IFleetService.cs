@@ -38,4 +38,8 @@ internal interface IFleetService : IGrainService
     /// <summary>Hears whether another silo listens to the devices, and since when.</summary>
     [Alias("NoteIntakeAsync"), AlwaysInterleave, ResponseTimeout("00:00:05")]
     Task NoteIntakeAsync(SiloAddress silo, bool isThere, DateTimeOffset? since);
+
+    /// <summary>Returns whether this silo's store of device states fails.</summary>
+    [Alias("IsStoreFailingAsync"), AlwaysInterleave, ResponseTimeout("00:00:02")]
+    Task<bool> IsStoreFailingAsync();
 }

@@ -50,6 +50,8 @@ public static class DeviceGrainsHostingExtensions
         services.TryAddSingleton<FleetDirectory>();
         services.TryAddSingleton<SilenceSweep>();
         services.TryAddSingleton<FleetCensus>();
+        services.TryAddSingleton<FleetStores>();
+        services.TryAddSingleton<IClusterStores>(static provider => provider.GetRequiredService<FleetStores>());
         services.TryAddSingleton<FleetMembers>();
         services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static provider => provider.GetRequiredService<FleetMembers>());
     }

@@ -53,6 +53,34 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
         return state.Closed ?? (since <= state.PausedUntil ? state.Reason : null);
     }
 
+    /// <remarks>
+    /// A silo that is cut off from the others and from their table, but not from the broker, would else take the session from the one that has it by right, again and again. It does not
+    /// publish either, until it knows.
+    /// </remarks>
+    public async Task<string?> WhyNotTakeBackAsync(CancellationToken cancellationToken)
+    {
+        string reason;
+        try
+        {
+            using CancellationTokenSource timeout = new(ReadTimeout, time);
+            using var bound = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+            if (await membership.IsMemberAsync(bound.Token))
+            {
+                return null;
+            }
+
+            reason = "the cluster declared the silo dead";
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            reason = "another silo has the MQTT session, and whether this one is still part of the cluster cannot be read";
+            LogNotKnown(exception);
+        }
+
+        Close(reason);
+        return reason;
+    }
+
     public void Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
         nameof(PauseFence), ServiceLifecycleStage.Active, _ => Start(), static _ => Task.CompletedTask);
 
@@ -113,23 +141,45 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
                 return;
             }
 
-            var reason = string.Create(CultureInfo.InvariantCulture, $"the silo did not run for {pause.TotalSeconds:0.#} s");
             _pauses++;
             LogPaused(pause);
-            if (_state.Closed is null)
-            {
-                _ = ConfirmAsync();
-            }
 
             // The state before the tick: who finds the new tick finds the new state.
-            _state = new(reason, time.GetTimestamp(), reason);
+            closing = CloseLocked(string.Create(CultureInfo.InvariantCulture, $"the silo did not run for {pause.TotalSeconds:0.#} s"));
             Beat();
-            closing = _closing;
-            _closing = new();
         }
 
         // What it ends may take long, and takes locks: not on the thread of someone who only asks.
         _ = closing.CancelAsync();
+    }
+
+    private void Close(string reason)
+    {
+        CancellationTokenSource closing;
+        lock (_lock)
+        {
+            if (_state.Closed is not null)
+            {
+                return;
+            }
+
+            closing = CloseLocked(reason);
+        }
+
+        _ = closing.CancelAsync();
+    }
+
+    private CancellationTokenSource CloseLocked(string reason)
+    {
+        if (_state.Closed is null)
+        {
+            _ = ConfirmAsync();
+        }
+
+        _state = new(reason, time.GetTimestamp(), reason);
+        var closing = _closing;
+        _closing = new();
+        return closing;
     }
 
     private TimeSpan SinceTick()
@@ -193,14 +243,17 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
     [LoggerMessage(LogLevel.Warning, "The silo did not run for {Pause}. It publishes and delivers nothing until it has read that it is still part of its cluster.")]
     private partial void LogPaused(TimeSpan pause);
 
-    [LoggerMessage(LogLevel.Information, "The silo is still part of its cluster and goes on. The commands that it took before the pause are not sent.")]
+    [LoggerMessage(LogLevel.Information, "The silo is still part of its cluster and goes on. The commands that it took before are not sent.")]
     private partial void LogConfirmed();
 
     [LoggerMessage(LogLevel.Error, "The cluster declared this silo dead while it did not run. It publishes and delivers nothing more.")]
     private partial void LogDead();
 
-    [LoggerMessage(LogLevel.Warning, "Whether the silo is still part of its cluster could not be read after the pause. It is tried again each second.")]
+    [LoggerMessage(LogLevel.Warning, "Whether the silo is still part of its cluster could not be read. It is tried again each second.")]
     private partial void LogNotConfirmed(Exception exception);
+
+    [LoggerMessage(LogLevel.Debug, "Whether the silo is still part of its cluster could not be read after the MQTT session was taken over.")]
+    private partial void LogNotKnown(Exception exception);
 
     /// <param name="Closed">Why it is closed, or <see langword="null"/> when it is open.</param>
     /// <param name="PausedUntil">When the end of the last pause was noticed (a time stamp).</param>

@@ -16,4 +16,11 @@ public interface IMqttFence
     /// </summary>
     /// <param name="since">A time stamp of the host's <see cref="TimeProvider"/>.</param>
     string? WhyClosed(long since);
+
+    /// <summary>
+    /// Returns why the session at the broker must not be taken back from whoever has taken it over, in one phrase, or <see langword="null"/> when it may. Called before each try, until one
+    /// may. A host that cannot tell whether it is still part of what it belongs to should close, too.
+    /// </summary>
+    /// <param name="cancellationToken">The connection is stopped.</param>
+    Task<string?> WhyNotTakeBackAsync(CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 }

@@ -25,6 +25,7 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
     private volatile string? _problem;
     private int _failures;
     private int _shortLived;
+    private bool _takenOver;
     private volatile bool _renewing;
 
     /// <exception cref="FormatException">The connection string is missing or not valid.</exception>
@@ -189,6 +190,9 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
     /// <summary>It was stopped.</summary>
     protected abstract void OnStopped();
 
+    /// <summary>Returns why the session is not to be taken back from whoever has it, or <see langword="null"/>.</summary>
+    protected virtual Task<string?> WhyNotTakeBackAsync(CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
     /// <summary>Whether an end means that someone else has the session. By default it never does.</summary>
     protected virtual bool IsTakenOver(MqttLinkEnd end, bool repeatedlyShort) => false;
 
@@ -250,6 +254,18 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
     // Returns how long to wait before the next attempt.
     private async Task<TimeSpan> ConnectOnceAsync()
     {
+        if (_takenOver && await WhyNotTakeBackAsync(_stopping.Token).ConfigureAwait(false) is { } reason)
+        {
+            if (_failures++ % LogEvery == 0)
+            {
+                LogNotTakenBack(_role, Broker, reason);
+            }
+
+            SetState(MqttConnectionState.Fenced, $"The session at {Broker} was taken over, and is not taken back: {reason}.");
+            return Tuning.TakeBackDelay;
+        }
+
+        _takenOver = false;
         SetState(MqttConnectionState.Connecting, _problem);
 
         // Before they are read: what changes in between is noticed as a change.
@@ -330,6 +346,7 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
         {
             // The next short connection is one too many again.
             _shortLived = Math.Min(_shortLived, Tuning.ShortLivedLimit - 1);
+            _takenOver = true;
             return Tuning.FenceDelay * (1 + Random.Shared.NextDouble());
         }
 
@@ -380,6 +397,9 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
 
     [LoggerMessage(LogLevel.Warning, "There is no MQTT connection ({Role}) to {Broker}: {Reason}. Attempt {Attempt}; it is tried again for ever.")]
     private partial void LogNotConnected(string role, MqttConnectionString broker, string reason, int attempt);
+
+    [LoggerMessage(LogLevel.Warning, "The session ({Role}) at {Broker}, which was taken over, is not taken back: {Reason}. It is looked at again each second.")]
+    private partial void LogNotTakenBack(string role, MqttConnectionString broker, string reason);
 
     [LoggerMessage(LogLevel.Warning, "The MQTT connection ({Role}) to {Broker} was lost: {Reason}. It is made again.")]
     private partial void LogLost(Exception? exception, string role, MqttConnectionString broker, string reason);

@@ -8,6 +8,9 @@ internal sealed record MqttReconnectTuning
     /// <summary>Gets the shortest wait after the session was taken over. The wait is up to twice as long.</summary>
     public TimeSpan FenceDelay { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Gets the wait between two looks at whether it may be taken back.</summary>
+    public TimeSpan TakeBackDelay { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Gets how long a connection must last for the next failure to be a first one again.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -138,6 +138,9 @@ internal sealed partial class MqttSession : MqttConnectionLoop, IMqttSession, IM
             ReceiveMaximum = _options.ReceiveMaximum,
         };
 
+    protected override Task<string?> WhyNotTakeBackAsync(CancellationToken cancellationToken) =>
+        _fence?.WhyNotTakeBackAsync(cancellationToken) ?? base.WhyNotTakeBackAsync(cancellationToken);
+
     protected override async Task ServeAsync(MqttLink link)
     {
         var epoch = ++_epoch;

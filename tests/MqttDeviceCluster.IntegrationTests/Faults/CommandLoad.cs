@@ -17,7 +17,8 @@ internal sealed class CommandLoad : IAsyncDisposable
     /// <summary>After so many commands to a device its first pin comes again, with the other state.</summary>
     private const int Pins = 200;
 
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+    /// <summary>What is left to a command.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
 
     /// <summary>What is published in time may be on its way for so long, and as much longer as this process, and so the others on the machine, were late to their work.</summary>
     private static readonly TimeSpan Transit = TimeSpan.FromMilliseconds(250);
@@ -128,7 +129,7 @@ internal sealed class CommandLoad : IAsyncDisposable
             };
         }
 
-        _told[number] = new(device, outcome, happened, error, calledAt, _clock.Elapsed, TimeProvider.System.GetUtcNow());
+        _told[number] = new(device, outcome, happened, error, calledAt, Stopwatch.GetElapsedTime(calledAt), _clock.Elapsed, TimeProvider.System.GetUtcNow());
     }
 
     private void OnReceived(ReceivedCommand command)
@@ -182,7 +183,7 @@ internal sealed class CommandLoad : IAsyncDisposable
             _told.Count,
             _told.Values.Count(static told => told.Happened == true),
             _told.Values.Where(static told => told.Happened != true).GroupBy(static told => told.Outcome).ToImmutableSortedDictionary(static kind => kind.Key, static kind => kind.Count()),
-            [.. late], twice, falseConfirmations, falseDenials, gap, [.. examples.Take(10)]);
+            [.. late], twice, falseConfirmations, falseDenials, gap, _told.Values.Select(static told => told.Took).DefaultIfEmpty().Max(), [.. examples.Take(10)]);
     }
 
     // Orleans says what happened in words, and which message and silo it was to: its first words tell the kind.
@@ -192,7 +193,7 @@ internal sealed class CommandLoad : IAsyncDisposable
     private bool IsLate(ReceivedCommand command) =>
         command.Deadline is { } deadline && command.ReceivedAt - deadline > Transit && command.ReceivedAt - deadline > Transit + _lag.LongestWithin(deadline, command.ReceivedAt);
 
-    private sealed record Told(int Device, string Outcome, bool? Happened, string Error, long CalledAt, TimeSpan Elapsed, DateTimeOffset At);
+    private sealed record Told(int Device, string Outcome, bool? Happened, string Error, long CalledAt, TimeSpan Took, TimeSpan Elapsed, DateTimeOffset At);
 }
 
 /// <summary>What became of the commands of a run.</summary>
@@ -204,6 +205,8 @@ internal sealed class CommandLoad : IAsyncDisposable
 /// <param name="FalselyConfirmed">How many were confirmed that no device saw.</param>
 /// <param name="FalselyDenied">How many acted though their caller was told that nothing happened.</param>
 /// <param name="LongestGap">The longest time in which no command to one of the devices was confirmed.</param>
+/// <param name="LongestCall">How long a caller waited at most, whatever the answer.</param>
 /// <param name="Examples">Some that went wrong.</param>
 internal sealed record CommandBalance(
-    int Sent, int Confirmed, ImmutableSortedDictionary<string, int> Failed, ImmutableArray<long> ActedLate, int ActedTwice, int FalselyConfirmed, int FalselyDenied, TimeSpan LongestGap, ImmutableArray<string> Examples);
+    int Sent, int Confirmed, ImmutableSortedDictionary<string, int> Failed, ImmutableArray<long> ActedLate, int ActedTwice, int FalselyConfirmed, int FalselyDenied, TimeSpan LongestGap, TimeSpan LongestCall,
+    ImmutableArray<string> Examples);

@@ -36,16 +36,21 @@ internal sealed class FaultCluster : ILoadableCluster
     private readonly string _name = $"faults-{Guid.NewGuid():N}";
     private readonly FaultStore _store;
     private readonly SiloNetwork? _network;
+    private readonly IReadOnlyList<string> _settings;
+    private readonly bool _storesApart;
+    private readonly Dictionary<SiloProcess, TcpRelay> _storeRelays = [];
     private readonly List<IAsyncDisposable> _parts = [];
     private string _database = "";
     private string _databaseForSilos = "";
     private UpdateTap? _tap;
     private IHost? _client;
 
-    private FaultCluster(FaultStore store, SiloNetwork? network, MosquittoBroker broker)
+    private FaultCluster(FaultStore store, SiloNetwork? network, bool storesApart, IReadOnlyList<string> settings, MosquittoBroker broker)
     {
         _store = store;
         _network = network;
+        _storesApart = storesApart;
+        _settings = settings;
         Broker = broker;
     }
 
@@ -68,10 +73,12 @@ internal sealed class FaultCluster : ILoadableCluster
     /// <summary>Starts everything; returns when all silos are ready and the client is connected.</summary>
     /// <param name="store">The store.</param>
     /// <param name="network">Where silos run that can be cut off; <see langword="null"/> for loopback.</param>
-    public static async Task<FaultCluster> StartAsync(FaultStore store, SiloNetwork? network = null)
+    /// <param name="storesApart">Whether each silo has a way of its own to the PostgreSQL with the states, which can be cut: <see cref="CutStoreAsync"/>.</param>
+    /// <param name="settings">Further settings of the silos, as they are on the command line.</param>
+    public static async Task<FaultCluster> StartAsync(FaultStore store, SiloNetwork? network = null, bool storesApart = false, params IReadOnlyList<string> settings)
     {
         // It saves itself every second: a mosquitto that is killed loses what came since. Saving at each change would be safe, and takes all its time when much is queued.
-        FaultCluster cluster = new(store, network, await MosquittoBroker.StartAsync("autosave_interval 1"));
+        FaultCluster cluster = new(store, network, storesApart, settings, await MosquittoBroker.StartAsync("autosave_interval 1"));
         try
         {
             await cluster.StartAsync();
@@ -89,6 +96,8 @@ internal sealed class FaultCluster : ILoadableCluster
     public async Task<SiloProcess> StartSiloAsync(bool apart = false)
     {
         var address = _network is null ? "127.0.0.1" : apart ? SiloNetwork.Inside : SiloNetwork.Outside;
+        var relay = _storesApart ? new TcpRelay(IPAddress.Loopback, PostgreSql!.Port) : null;
+        var states = relay is null ? _databaseForSilos : new NpgsqlConnectionStringBuilder(_database) { Port = relay.EndPoint.Port }.ConnectionString;
         var silo = SiloProcess.Launch(new()
         {
             Broker = _tap!.ConnectionString,
@@ -102,15 +111,21 @@ internal sealed class FaultCluster : ILoadableCluster
                 $"--Orleans:Clustering:ProviderType={_store}",
                 $"--Orleans:Clustering:ConnectionString={_databaseForSilos}",
                 $"--Orleans:GrainStorage:Default:ProviderType={_store}",
-                $"--Orleans:GrainStorage:Default:ConnectionString={_databaseForSilos}",
+                $"--Orleans:GrainStorage:Default:ConnectionString={states}",
                 $"--Mqtt:KeepAlive={KeepAlive}",
 
                 // As recommended for a mosquitto: a device that hangs, say with its silo, does not hold up the acknowledgements of the others.
                 "--Mqtt:AcknowledgeOutOfOrderAfter=00:00:00.1",
                 "--FleetPage:Enabled=false",
+                .. _settings,
             ],
         });
         _silos.Add(silo);
+        if (relay is not null)
+        {
+            _storeRelays.Add(silo, relay);
+        }
+
         await silo.WaitForReadyAsync();
         return silo;
     }
@@ -124,26 +139,17 @@ internal sealed class FaultCluster : ILoadableCluster
         await StartSiloAsync();
     }
 
+    /// <summary>Cuts the way of one silo to the PostgreSQL with the states: its connections end, and new ones are refused.</summary>
+    public ValueTask CutStoreAsync(SiloProcess silo) => _storeRelays[silo].DisposeAsync();
+
+    /// <summary>Makes it whole again.</summary>
+    public void HealStore(SiloProcess silo) => _storeRelays[silo] = new(IPAddress.Loopback, PostgreSql!.Port, listenPort: _storeRelays[silo].EndPoint.Port);
+
     /// <summary>Returns what the silos logged, those that are gone first.</summary>
     public string ReadLogs() => string.Join($"{Environment.NewLine}--- the next silo{Environment.NewLine}", [.. _logsOfGone, .. _silos.Select(static silo => silo.Output)]);
 
-    /// <summary>Reads which pins the store has of each updating device: past the silos, where the store can be read so.</summary>
-    public async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadStoreAsync()
-    {
-        if (_store == FaultStore.PostgreSql)
-        {
-            return await ReadPostgreSqlAsync(_database);
-        }
-
-        Dictionary<string, IReadOnlySet<int>> stored = [];
-        foreach (var deviceId in Updates.DeviceIds)
-        {
-            var snapshot = await Caller.GetSnapshotAsync(deviceId);
-            stored[deviceId] = snapshot.Pins.Select(static pin => pin.Pin).ToHashSet();
-        }
-
-        return stored;
-    }
+    /// <summary>Reads which pins the store has of each updating device: past the silos, which know what is not stored yet.</summary>
+    public Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadStoreAsync() => _store == FaultStore.PostgreSql ? ReadPostgreSqlAsync(_database) : ReadRedisAsync();
 
     /// <summary>Reads which pins a PostgreSQL has of each updating device: past the silos.</summary>
     public static async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadPostgreSqlAsync(string database)
@@ -154,8 +160,7 @@ internal sealed class FaultCluster : ILoadableCluster
         await using var rows = await command.ExecuteReaderAsync();
         while (await rows.ReadAsync())
         {
-            using var state = JsonDocument.Parse(rows.GetString(1));
-            stored[rows.GetString(0)] = state.RootElement.GetProperty("pins").EnumerateArray().Select(static pin => pin.GetProperty("pin").GetInt32()).ToHashSet();
+            stored[rows.GetString(0)] = PinsOf(rows.GetString(1));
         }
 
         return stored;
@@ -179,6 +184,11 @@ internal sealed class FaultCluster : ILoadableCluster
             await silo.DisposeAsync();
         }
 
+        foreach (var relay in _storeRelays.Values)
+        {
+            await relay.DisposeAsync();
+        }
+
         if (_tap is not null)
         {
             await _tap.DisposeAsync();
@@ -191,6 +201,26 @@ internal sealed class FaultCluster : ILoadableCluster
         }
 
         await Broker.DisposeAsync();
+    }
+
+    private static HashSet<int> PinsOf(string storedState)
+    {
+        using var state = JsonDocument.Parse(storedState);
+        return state.RootElement.GetProperty("pins").EnumerateArray().Select(static pin => pin.GetProperty("pin").GetInt32()).ToHashSet();
+    }
+
+    private async Task<IReadOnlyDictionary<string, IReadOnlySet<int>>> ReadRedisAsync()
+    {
+        Dictionary<string, IReadOnlySet<int>> stored = [];
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(_database);
+        foreach (var deviceId in Updates.DeviceIds)
+        {
+            // What Orleans' storage makes of it.
+            string? state = await redis.GetDatabase().HashGetAsync($"{_name}/state/{DeviceGrain.TypeName}/{deviceId}/{DeviceGrain.StateName}", "data");
+            stored[deviceId] = state is null ? new HashSet<int>() : PinsOf(state);
+        }
+
+        return stored;
     }
 
     private async Task StartAsync()

@@ -14,19 +14,19 @@ internal sealed class SiloNetwork : IAsyncDisposable
     /// <summary>The address at the end inside.</summary>
     public const string Inside = "10.213.77.2";
 
-    private const string Names = "/var/run/netns";
+    private const string Prefix = "mdcs";
 
-    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"mdc{Environment.ProcessId}");
+    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}");
 
     private string Cable => $"{_name}o";
 
     /// <summary>Gets the command that runs another one inside.</summary>
-    public IReadOnlyList<string> Launcher => ["nsenter", $"--net={Path.Combine(Names, _name)}"];
+    public IReadOnlyList<string> Launcher => ["nsenter", $"--net={Path.Combine(Ip.Names, _name)}"];
 
     public static async Task<SiloNetwork> CreateAsync()
     {
         SiloNetwork network = new();
-        await RemoveLeftoversAsync();
+        await Ip.RemoveLeftoversAsync(Prefix);
         await Ip.AddNamespaceOrSkipAsync(network._name);
         try
         {
@@ -55,22 +55,5 @@ internal sealed class SiloNetwork : IAsyncDisposable
     {
         // The cable goes with the namespace.
         await Ip.RunAsync("netns", "del", _name);
-    }
-
-    // A run that was killed leaves its network behind, with the addresses that the next one wants.
-    private static async Task RemoveLeftoversAsync()
-    {
-        if (!Environment.IsPrivilegedProcess || !Directory.Exists(Names))
-        {
-            return;
-        }
-
-        foreach (var name in Directory.GetFiles(Names, "mdc*").Select(static path => Path.GetFileName(path)))
-        {
-            if (int.TryParse(name.AsSpan(3), CultureInfo.InvariantCulture, out var owner) && !Directory.Exists(string.Create(CultureInfo.InvariantCulture, $"/proc/{owner}")))
-            {
-                await Ip.RunAsync("netns", "del", name);
-            }
-        }
     }
 }

@@ -4,10 +4,17 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 [Collection(FaultsCollection.Name)]
 public sealed class StoreFaultTests(ITestOutputHelper output)
 {
+    /// <summary>Shorter than the outage: what fails for so long would be given up if it were not known that the store is to blame.</summary>
+    private const string GivesUpEarly = "--Mqtt:MaxDeliveryTime=00:00:03";
+
+    private const string GaveUp = "Gave up a message";
+
+    private const string Receives = "The MQTT connection (receive)";
+
     [Fact]
     public async Task PostgreSql_StoppedAndStarted_NothingIsAcknowledgedWithoutAWriteAndItHeals()
     {
-        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql);
+        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql, settings: GivesUpEarly);
         await run.Cluster.PostgreSql!.StopAsync();
         await OutageAsync(run);
         await run.Cluster.PostgreSql.StartAsync();
@@ -17,10 +24,25 @@ public sealed class StoreFaultTests(ITestOutputHelper output)
     [Fact]
     public async Task Redis_StoppedAndStarted_NothingIsAcknowledgedWithoutAWriteAndItHeals()
     {
-        await using var run = await FaultRun.StartAsync(FaultStore.Redis);
+        await using var run = await FaultRun.StartAsync(FaultStore.Redis, settings: GivesUpEarly);
         await run.Cluster.Redis!.StopAsync();
         await OutageAsync(run);
         await run.Cluster.Redis.StartAsync();
+        await FinishAsync(run);
+    }
+
+    [Fact]
+    public async Task PostgreSql_AwayFromOneSiloThatDoesNotReceive_NothingIsGivenUpForIt()
+    {
+        await using var run = await FaultRun.StartAsync(FaultStore.PostgreSql, storesApart: true, settings: GivesUpEarly);
+        var receiver = run.Cluster.Running.MaxBy(static silo => silo.Output.Split('\n').LastOrDefault(static line => line.Contains(Receives, StringComparison.Ordinal)), StringComparer.Ordinal);
+        var apart = run.Cluster.Running.First(silo => silo != receiver);
+
+        await run.Cluster.CutStoreAsync(apart);
+        await receiver!.WaitForOutputAsync("The store fails on silo");
+        await Task.Delay(FaultScale.Outage, TestContext.Current.CancellationToken);
+        run.Cluster.HealStore(apart);
+
         await FinishAsync(run);
     }
 
@@ -43,5 +65,6 @@ public sealed class StoreFaultTests(ITestOutputHelper output)
         var balance = await run.FinishAsync();
         output.WriteLine(balance.ToString());
         balance.AssertPromises();
+        Assert.DoesNotContain(GaveUp, run.Cluster.ReadLogs(), StringComparison.Ordinal);
     }
 }

@@ -31,11 +31,12 @@ internal sealed class TcpRelay : IAsyncDisposable
         _filters = filters ?? (static () => (static buffer => buffer.End, static buffer => buffer.End));
         _listener = new(address, listenPort);
         _listener.Start();
+        EndPoint = (IPEndPoint)_listener.LocalEndpoint;
         _accepting = AcceptAsync();
     }
 
     /// <summary>Gets where it listens.</summary>
-    public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
+    public IPEndPoint EndPoint { get; }
 
     public async ValueTask DisposeAsync()
     {

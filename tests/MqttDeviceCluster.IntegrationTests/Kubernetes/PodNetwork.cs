@@ -14,13 +14,16 @@ internal sealed class PodNetwork : IAsyncDisposable
     /// <summary>The address of this side, where servers may listen for pods.</summary>
     public static readonly IPAddress Outside = IPAddress.Parse("10.213.78.1");
 
-    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"mdcp{Environment.ProcessId}");
+    private const string Prefix = "mdcp";
+
+    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"{Prefix}{Environment.ProcessId}");
     private readonly ConcurrentQueue<string> _namespaces = [];
     private int _pods;
 
     public static async Task<PodNetwork> CreateAsync()
     {
         PodNetwork network = new();
+        await Ip.RemoveLeftoversAsync(Prefix);
 
         // One of no pod tells whether there can be any.
         var probe = network.NameOf(0);

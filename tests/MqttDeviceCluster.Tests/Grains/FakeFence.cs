@@ -15,6 +15,11 @@ internal sealed class FakeFence(TimeProvider time) : IDeviceFence, IMqttFence
 
     public string? WhyClosed(long since) => Volatile.Read(ref _isClosed) || since <= Volatile.Read(ref _closedAt) ? "it was paused" : null;
 
+    /// <summary>Gets or sets why a session that was taken over is not to be taken back.</summary>
+    public string? TakeBack { get; set; }
+
+    public Task<string?> WhyNotTakeBackAsync(CancellationToken cancellationToken) => Task.FromResult(TakeBack);
+
     /// <summary>Closes it, as a look at the clock does: those who are to be told are told later.</summary>
     public Action CloseQuietly()
     {

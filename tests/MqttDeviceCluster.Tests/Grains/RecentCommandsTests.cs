@@ -1,11 +1,18 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace MqttDeviceCluster.Tests.Grains;
 
 /// <summary>A call that arrives more than once.</summary>
 public sealed class RecentCommandsTests
 {
-    private readonly RecentCommands _commands = new("d");
+    private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(7);
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly RecentCommands _commands;
     private readonly Guid _id = Guid.NewGuid();
     private int _begun;
+
+    public RecentCommandsTests() => _commands = new("d", _time);
 
     /// <summary>How a command may end that the device has seen nothing of, and how one that may have acted.</summary>
     public static TheoryData<Exception, bool> Ends() => new()
@@ -76,21 +83,38 @@ public sealed class RecentCommandsTests
     }
 
     [Fact]
-    public async Task RunAsync_EightOthersLater_IsNotKnownAnyMore()
+    public async Task RunAsync_ComesAgainAfterManyOthers_IsNotBegunWhileItsCallerMayStillWait()
     {
         await RunAsync(Task.FromResult(Result()));
-        for (var i = 0; i < 7; i++)
+        for (var i = 1; i < 100; i++)
         {
             await RunAsync(Task.FromResult(Result()), Guid.NewGuid());
         }
 
-        Assert.Equal(8, _begun);
+        _time.Advance(KeepFor - TimeSpan.FromMilliseconds(1));
         await Assert.ThrowsAsync<DeviceInterruptedException>(() => RunAsync(Task.FromResult(Result())));
-        await RunAsync(Task.FromResult(Result()), Guid.NewGuid());
+        Assert.Equal(100, _begun);
 
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        await RunAsync(Task.FromResult(Result()));
+        Assert.Equal(101, _begun);
+    }
+
+    [Fact]
+    public async Task RunAsync_MoreThanAreKept_ForgetsTheOldest()
+    {
+        await RunAsync(Task.FromResult(Result()));
+        var second = Guid.NewGuid();
+        await RunAsync(Task.FromResult(Result()), second);
+        for (var i = 2; i <= RecentCommands.MaxKept; i++)
+        {
+            await RunAsync(Task.FromResult(Result()), Guid.NewGuid());
+        }
+
+        await Assert.ThrowsAsync<DeviceInterruptedException>(() => RunAsync(Task.FromResult(Result()), second));
         await RunAsync(Task.FromResult(Result()));
 
-        Assert.Equal(10, _begun);
+        Assert.Equal(RecentCommands.MaxKept + 2, _begun);
     }
 
     private async Task AssertNotBegunAsync()
@@ -101,7 +125,7 @@ public sealed class RecentCommandsTests
         Assert.Equal(1, _begun);
     }
 
-    private Task<CommandResult> RunAsync(Task<CommandResult> command, Guid? id = null) => _commands.RunAsync(id ?? _id, () =>
+    private Task<CommandResult> RunAsync(Task<CommandResult> command, Guid? id = null) => _commands.RunAsync(id ?? _id, KeepFor, () =>
     {
         _begun++;
         return command;

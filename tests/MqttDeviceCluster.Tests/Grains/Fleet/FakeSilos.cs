@@ -46,6 +46,8 @@ internal sealed class FakeFleetService(TimeProvider time) : IFleetService
 
     public Exception? Failure { get; set; }
 
+    public bool IsStoreFailing { get; set; }
+
     public int Calls { get; private set; }
 
     public void Add(string deviceId, DeviceState state) => _active.Add(deviceId, new() { State = state });
@@ -62,6 +64,12 @@ internal sealed class FakeFleetService(TimeProvider time) : IFleetService
     public Task<bool> RelayAsync(Guid watchId, WatchBatch batch) => throw new NotSupportedException();
 
     public Task<ImmutableArray<WatchRegistration>> GetWatchesAsync() => throw new NotSupportedException();
+
+    public Task<bool> IsStoreFailingAsync()
+    {
+        Calls++;
+        return Failure is { } failure ? Task.FromException<bool>(failure) : Task.FromResult(IsStoreFailing);
+    }
 
     public Task NoteIntakeAsync(SiloAddress silo, bool isThere, DateTimeOffset? since) => throw new NotSupportedException();
 

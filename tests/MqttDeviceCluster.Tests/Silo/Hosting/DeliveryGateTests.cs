@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
 using MqttDeviceCluster.Silo;
-using MqttDeviceCluster.Storage;
 
 namespace MqttDeviceCluster.Tests.Silo.Hosting;
 
@@ -11,11 +10,13 @@ public sealed class DeliveryGateTests
 
     private readonly FakeTimeProvider _time = new();
     private readonly Members _members = new();
+    private readonly Store _store = new();
+    private readonly Others _others = new();
 
     [Fact]
     public void HoldFailuresFor_SiloIsLost_IsHeldForAMomentEachTime()
     {
-        DeliveryGate gate = new(storage: null, _members, _time);
+        DeliveryGate gate = new(_store, _others, _members, _time);
         _members.Set(1, (One, SiloStatus.Active), (Two, SiloStatus.Active));
         Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
 
@@ -37,21 +38,32 @@ public sealed class DeliveryGateTests
     [Fact]
     public void HoldFailuresFor_StoreFails_IsHeldUntilItDoesNot()
     {
-        Store store = new();
-        DeliveryGate gate = new(store, _members, _time);
+        DeliveryGate gate = new(_store, _others, _members, _time);
         Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
-        store.IsFailing = true;
+        _store.IsFailing = true;
         Assert.Equal(TimeSpan.MaxValue, gate.HoldFailuresFor);
-        store.IsFailing = false;
+        _store.IsFailing = false;
         Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
     }
 
-    private sealed class Store : IGrainStorageStatus
+    [Fact]
+    public void HoldFailuresFor_StoreOfAnotherSiloFails_IsHeldUntilItDoesNot()
+    {
+        DeliveryGate gate = new(_store, _others, _members, _time);
+        _others.AnotherFails = true;
+        Assert.Equal(TimeSpan.MaxValue, gate.HoldFailuresFor);
+        Assert.False(gate.StoreFails);
+        _others.AnotherFails = false;
+        Assert.Equal(TimeSpan.Zero, gate.HoldFailuresFor);
+    }
+
+    private sealed class Store : IDeviceStore
     {
         public bool IsFailing { get; set; }
+    }
 
-        public string? Problem => null;
-
-        public int PendingOperations => 0;
+    private sealed class Others : IClusterStores
+    {
+        public bool AnotherFails { get; set; }
     }
 }

@@ -133,6 +133,43 @@ public sealed class PauseFenceTests : IDisposable
         await RunUntilAsync(() => _fence.WhyClosed(_time.GetTimestamp()) == "the cluster declared the silo dead while it did not run");
     }
 
+    [Fact]
+    public async Task WhyNotTakeBack_StillAMember_MayAndStaysOpen()
+    {
+        Assert.Null(await _fence.WhyNotTakeBackAsync(TestContext.Current.CancellationToken));
+
+        Assert.Null(_fence.WhyClosed(_time.GetTimestamp()));
+    }
+
+    [Fact]
+    public async Task WhyNotTakeBack_MembershipCannotBeRead_MustNotAndIsClosedUntilItCan()
+    {
+        var closing = _fence.Closing;
+        _membership.Answer = static () => throw new TimeoutException("the store is away");
+
+        var reason = await _fence.WhyNotTakeBackAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal("another silo has the MQTT session, and whether this one is still part of the cluster cannot be read", reason);
+        Assert.Equal(reason, _fence.WhyClosed(_time.GetTimestamp()));
+        await CancelledAsync(closing);
+        Assert.Equal(0, _fence.Pauses);
+
+        _membership.Answer = static () => Task.FromResult(true);
+        await RunUntilOpenAsync();
+        Assert.Null(await _fence.WhyNotTakeBackAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task WhyNotTakeBack_DeclaredDead_MustNotAndIsClosedForEver()
+    {
+        _membership.Answer = static () => Task.FromResult(false);
+
+        Assert.Equal("the cluster declared the silo dead", await _fence.WhyNotTakeBackAsync(TestContext.Current.CancellationToken));
+
+        Run(TimeSpan.FromMinutes(1));
+        Assert.NotNull(_fence.WhyClosed(_time.GetTimestamp()));
+    }
+
     private static async Task CancelledAsync(CancellationToken token)
     {
         TaskCompletionSource cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -13,7 +13,7 @@ namespace MqttDeviceCluster.Tests.Streaming.Mqtt.Session;
 public sealed class MqttSessionTests : IAsyncDisposable
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(10);
-    private static readonly MqttReconnectTuning Quick = new() { FenceDelay = TimeSpan.FromMilliseconds(400) };
+    private static readonly MqttReconnectTuning Quick = new() { FenceDelay = TimeSpan.FromMilliseconds(400), TakeBackDelay = TimeSpan.FromMilliseconds(50) };
 
     private readonly RawBroker _broker = new();
     private readonly RecordingSink _sink = new();
@@ -307,6 +307,30 @@ public sealed class MqttSessionTests : IAsyncDisposable
         // Well below the shortest fence delay: nobody may connect yet.
         await Task.Delay(150, TestContext.Current.CancellationToken);
         Assert.False(_broker.IsConnectionPending);
+        using var next = await _broker.AcceptSubscriberAsync(sessionPresent: true);
+        Assert.Equal((2L, true), await _sink.NextAsync<(long, bool)>());
+    }
+
+    [Fact]
+    public async Task TakenOver_HostDoesNotKnowWhetherItMay_IsTakenBackOnlyOnceItDoes()
+    {
+        _fence = new(TimeProvider.System) { TakeBack = "the members cannot be read" };
+        Start();
+        using (var connection = await _broker.AcceptSubscriberAsync(sessionPresent: true))
+        {
+            await _sink.NextAsync<(long, bool)>();
+            await connection.SendAsync(0xE0, [0x8E, 0]);
+            Assert.Equal("fenced 1", await _sink.NextAsync<string>());
+        }
+
+        await WaitForAsync(session => session.Problem?.Contains("is not taken back: the members cannot be read", StringComparison.Ordinal) == true, "a problem");
+        Assert.Equal(MqttConnectionState.Fenced, _session!.State);
+        Assert.False(_broker.IsConnectionPending);
+        await Task.Delay(4 * Quick.TakeBackDelay, TestContext.Current.CancellationToken);
+        Assert.False(_broker.IsConnectionPending);
+
+        _fence.TakeBack = null;
+
         using var next = await _broker.AcceptSubscriberAsync(sessionPresent: true);
         Assert.Equal((2L, true), await _sink.NextAsync<(long, bool)>());
     }
