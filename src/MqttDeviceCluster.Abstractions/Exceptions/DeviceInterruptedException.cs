@@ -1,7 +1,7 @@
 namespace MqttDeviceCluster;
 
 /// <summary>
-/// The call was cut short on the service's side: its silo is stopping or was paused, the device's activation moved, or the link to the
+/// The call was cut short on the service's side: its silo is stopping, was paused or is cut off, the device's activation moved, or the link to the
 /// broker was lost in the middle of the publish. Whether a command took effect is unknown, unless <see cref="Published"/> is
 /// <see langword="false"/>. Calling again reaches another activation.
 /// </summary>

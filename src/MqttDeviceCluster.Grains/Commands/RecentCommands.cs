@@ -6,8 +6,8 @@ namespace MqttDeviceCluster;
 /// </summary>
 internal sealed class RecentCommands(string deviceId, TimeProvider time)
 {
-    /// <summary>How many that ended are known at most: some seconds of commands as fast as a device can confirm them.</summary>
-    internal const int MaxKept = 4096;
+    /// <summary>How many that ended are known at most.</summary>
+    internal const int MaxKept = 1024;
 
     private readonly List<(Guid Id, Task<CommandResult> Command)> _running = [];
     private readonly Queue<(Guid Id, long EndedAt, TimeSpan KeepFor)> _ended = [];
@@ -68,11 +68,12 @@ internal sealed class RecentCommands(string deviceId, TimeProvider time)
 
         if (_endedIds.Add(id))
         {
-            _ended.Enqueue((id, time.GetTimestamp(), keepFor));
-            if (_ended.Count > MaxKept)
+            if (_ended.Count == MaxKept)
             {
                 _endedIds.Remove(_ended.Dequeue().Id);
             }
+
+            _ended.Enqueue((id, time.GetTimestamp(), keepFor));
         }
     }
 
@@ -83,6 +84,12 @@ internal sealed class RecentCommands(string deviceId, TimeProvider time)
         {
             _ended.Dequeue();
             _endedIds.Remove(first.Id);
+        }
+
+        if (_ended.Count == 0 && _ended.Capacity > MaxKept / 16)
+        {
+            _ended.TrimExcess();
+            _endedIds.TrimExcess();
         }
     }
 }

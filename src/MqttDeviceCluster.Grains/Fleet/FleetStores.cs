@@ -53,11 +53,13 @@ internal sealed partial class FleetStores(
         {
             return await peers.Of(silo).IsStoreFailingAsync();
         }
-        catch (Exception exception) when (exception is TimeoutException or OrleansException or OperationCanceledException)
+#pragma warning disable CA1031 // Whatever comes from one silo, also from one of another version: it must not hide what the others say.
+        catch (Exception exception)
         {
             LogUnreachable(exception, silo);
             return null;
         }
+#pragma warning restore CA1031
     }
 
     [LoggerMessage(LogLevel.Warning, "The store fails on silo {Silo}. What cannot be delivered is delivered again, and not given up, until that is over.")]

@@ -1,7 +1,7 @@
 namespace MqttDeviceCluster;
 
 /// <summary>
-/// Keeps a silo that was paused (frozen, its machine suspended) from sending commands that it took before: its devices may live on another silo by now, and its callers
+/// Keeps a silo that was paused (frozen, its machine suspended) or cut off from sending commands that it took before: its devices may live on another silo by now, and its callers
 /// have been told so. A host registers one as a singleton; without one a silo goes on where it stopped.
 /// </summary>
 public interface IDeviceFence

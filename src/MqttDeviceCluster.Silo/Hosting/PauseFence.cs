@@ -211,7 +211,7 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
                 if (!isMember)
                 {
                     LogDead();
-                    _state = pause with { Closed = "the cluster declared the silo dead while it did not run" };
+                    _state = pause with { Closed = "the cluster declared the silo dead" };
                     return;
                 }
             }
@@ -246,7 +246,7 @@ internal sealed partial class PauseFence(IOwnMembership membership, TimeProvider
     [LoggerMessage(LogLevel.Information, "The silo is still part of its cluster and goes on. The commands that it took before are not sent.")]
     private partial void LogConfirmed();
 
-    [LoggerMessage(LogLevel.Error, "The cluster declared this silo dead while it did not run. It publishes and delivers nothing more.")]
+    [LoggerMessage(LogLevel.Error, "The cluster declared this silo dead. It publishes and delivers nothing more.")]
     private partial void LogDead();
 
     [LoggerMessage(LogLevel.Warning, "Whether the silo is still part of its cluster could not be read. It is tried again each second.")]

@@ -18,7 +18,7 @@ internal enum MqttConnectFailure
     /// <summary>Our own settings, such as a certificate file that cannot be read.</summary>
     Settings,
 
-    /// <summary>The process was paused, and is not to act yet.</summary>
+    /// <summary>The process was paused or cut off, and is not to act yet.</summary>
     Fenced,
 }
 

@@ -24,7 +24,7 @@ internal enum MqttLinkEndCause
     /// <summary>Our own code failed on what was received.</summary>
     Failed,
 
-    /// <summary>The process was paused: see <see cref="IMqttFence"/>.</summary>
+    /// <summary>The process was paused or cut off: see <see cref="IMqttFence"/>.</summary>
     Fenced,
 
     /// <summary>We closed it to connect with other credentials.</summary>

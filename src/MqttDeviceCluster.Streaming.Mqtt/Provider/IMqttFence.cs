@@ -1,7 +1,7 @@
 namespace MqttDeviceCluster.Streaming.Mqtt;
 
 /// <summary>
-/// Keeps a process that was paused (frozen, its machine suspended) from going on as if nothing had happened: others may act in its place by now. A host may
+/// Keeps a process that was paused (frozen, its machine suspended) or cut off from going on as if nothing had happened: others may act in its place by now. A host may
 /// register one, keyed by the provider's name. While it is closed nothing is published and nothing delivered, and the receiving connection is
 /// given up, so that the broker delivers again what it held.
 /// </summary>

@@ -21,7 +21,7 @@ public enum MqttPublishOutcome
     /// <summary>The connection ended after it was sent and before the broker answered. It is not sent again.</summary>
     Unknown = 4,
 
-    /// <summary>It was never sent: the process was paused, see <see cref="IMqttFence"/>.</summary>
+    /// <summary>It was never sent: the process was paused or cut off, see <see cref="IMqttFence"/>.</summary>
     Fenced = 5,
 }
 

@@ -265,7 +265,6 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
             return Tuning.TakeBackDelay;
         }
 
-        _takenOver = false;
         SetState(MqttConnectionState.Connecting, _problem);
 
         // Before they are read: what changes in between is noticed as a change.
@@ -287,6 +286,7 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
             return exception.NeedsAttention ? _backoff.AtCap() : _backoff.Next();
         }
 
+        _takenOver = false;
         await using (link.ConfigureAwait(false))
         {
             lock (_lock)
@@ -346,7 +346,9 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
         {
             // The next short connection is one too many again.
             _shortLived = Math.Min(_shortLived, Tuning.ShortLivedLimit - 1);
-            _takenOver = true;
+
+            // Only where it is certain: a broker that ends one connection after the other looks the same, and nobody else has the session.
+            _takenOver = end.IsTakenOver;
             return Tuning.FenceDelay * (1 + Random.Shared.NextDouble());
         }
 
@@ -398,7 +400,7 @@ internal abstract partial class MqttConnectionLoop : IMeasuredConnection, IAsync
     [LoggerMessage(LogLevel.Warning, "There is no MQTT connection ({Role}) to {Broker}: {Reason}. Attempt {Attempt}; it is tried again for ever.")]
     private partial void LogNotConnected(string role, MqttConnectionString broker, string reason, int attempt);
 
-    [LoggerMessage(LogLevel.Warning, "The session ({Role}) at {Broker}, which was taken over, is not taken back: {Reason}. It is looked at again each second.")]
+    [LoggerMessage(LogLevel.Warning, "The session ({Role}) at {Broker}, which was taken over, is not taken back: {Reason}. It is looked at again and again.")]
     private partial void LogNotTakenBack(string role, MqttConnectionString broker, string reason);
 
     [LoggerMessage(LogLevel.Warning, "The MQTT connection ({Role}) to {Broker} was lost: {Reason}. It is made again.")]

@@ -8,6 +8,7 @@ internal sealed class PendingPublish : TaskCompletionSource<MqttPublishResult>
 {
     private readonly TimeProvider _timeProvider;
     private readonly MqttStreamMetrics _metrics;
+    private readonly TimeSpan? _expiresIn;
 
     // Continuations run elsewhere: they would hold up the connection's receive loop, and with it all other results.
     public PendingPublish(string topic, MqttOutgoingMessage message, TimeProvider timeProvider, MqttStreamMetrics metrics)
@@ -16,6 +17,7 @@ internal sealed class PendingPublish : TaskCompletionSource<MqttPublishResult>
         Topic = topic;
         Message = message;
         EnqueuedAt = timeProvider.GetTimestamp();
+        _expiresIn = message.ExpiresAt - timeProvider.GetUtcNow();
         _timeProvider = timeProvider;
         _metrics = metrics;
         if (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity)
@@ -37,10 +39,12 @@ internal sealed class PendingPublish : TaskCompletionSource<MqttPublishResult>
 
     public bool IsDone => Task.IsCompleted;
 
-    /// <summary>Gives the message its place in a connection. The expiry is what is left now: whole seconds rounded down, at least 1.</summary>
+    /// <summary>Gives the message its place in a connection. The expiry is what is left now: whole seconds rounded down, at least 1, and no more for a clock that was set back.</summary>
     public MqttLinkPublish ToPacket(ushort packetId, DateTimeOffset now)
     {
-        var expiry = Message.ExpiresAt is { } expiresAt ? (uint)Math.Clamp((expiresAt - now).TotalSeconds, 1, uint.MaxValue) : 0;
+        var expiry = Message.ExpiresAt is { } expiresAt
+            ? (uint)Math.Clamp(Math.Min((expiresAt - now).TotalSeconds, (_expiresIn!.Value - _timeProvider.GetElapsedTime(EnqueuedAt)).TotalSeconds), 1, uint.MaxValue)
+            : 0;
         return new MqttLinkPublish(Topic, Message, packetId, expiry, TraceParent, TraceState);
     }
 

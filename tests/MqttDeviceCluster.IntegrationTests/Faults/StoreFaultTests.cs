@@ -5,7 +5,7 @@ namespace MqttDeviceCluster.IntegrationTests.Faults;
 public sealed class StoreFaultTests(ITestOutputHelper output)
 {
     /// <summary>Shorter than the outage: what fails for so long would be given up if it were not known that the store is to blame.</summary>
-    private const string GivesUpEarly = "--Mqtt:MaxDeliveryTime=00:00:03";
+    private const string GivesUpEarly = "--Mqtt:MaxDeliveryTime=00:00:05";
 
     private const string GaveUp = "Gave up a message";
 

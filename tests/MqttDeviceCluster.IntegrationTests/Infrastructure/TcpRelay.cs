@@ -20,6 +20,7 @@ internal sealed class TcpRelay : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly HashSet<Task> _connections = [];
     private readonly Task _accepting;
+    private bool _disposed;
 
     /// <param name="address">Where it listens.</param>
     /// <param name="port">The server's port on 127.0.0.1.</param>
@@ -38,8 +39,14 @@ internal sealed class TcpRelay : IAsyncDisposable
     /// <summary>Gets where it listens.</summary>
     public IPEndPoint EndPoint { get; }
 
+    /// <remarks>It may be disposed again.</remarks>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+        {
+            return;
+        }
+
         await _stopping.CancelAsync();
         _listener.Dispose();
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

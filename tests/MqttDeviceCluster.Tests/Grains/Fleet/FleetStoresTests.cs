@@ -50,6 +50,23 @@ public sealed class FleetStoresTests
         Assert.Equal(failed, _stores.AnotherFails);
     }
 
+    [Fact]
+    public async Task Run_AnotherSiloIsOfAVersionThatCannotSay_HidesNothing()
+    {
+        // What Orleans answers for a method that is not there.
+        FakeFleetService old = new(TimeProvider.System) { Failure = new TypeLoadException() };
+        _silos.Add(3, old);
+        _other.IsStoreFailing = true;
+
+        await _stores.RunAsync(isListening: true);
+        Assert.True(_stores.AnotherFails);
+
+        _other.IsStoreFailing = false;
+        await _stores.RunAsync(isListening: true);
+        Assert.False(_stores.AnotherFails);
+        Assert.Equal(2, old.Calls);
+    }
+
     [Theory]
     [InlineData(SiloStatus.Dead, false)]
     [InlineData(SiloStatus.Joining, false)]
