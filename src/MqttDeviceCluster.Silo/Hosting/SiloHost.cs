@@ -131,8 +131,7 @@ internal static class SiloHost
     public static bool IsPlain(Exception? e) =>
         e is SiloStartException or OrleansConfigurationException or OptionsValidationException or GrainStorageUnavailableException or ClusteringUnavailableException;
 
-    /// <summary>Runs what was composed. A start that fails throws.</summary>
-    internal static async Task<int> RunAsync(WebApplication app, SiloSettings settings)
+    private static async Task<int> RunAsync(WebApplication app, SiloSettings settings)
     {
         try
         {

@@ -1,8 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
-using MqttDeviceCluster.IntegrationTests.Faults;
 using MqttDeviceCluster.IntegrationTests.Infrastructure;
-using MqttDeviceCluster.Silo.Hosting;
 using MqttDeviceCluster.Simulator;
 using Npgsql;
 
@@ -77,31 +75,6 @@ public sealed class JoiningTests(SharedServers servers)
         Assert.DoesNotContain(Waits, first.Output, StringComparison.Ordinal);
 
         async Task<IEnumerable<SiloStatus>> StatusesAsync() => (await hosts.GetHosts(onlyActive: false, TestContext.Current.CancellationToken)).Values;
-    }
-
-    [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Join_OrleansReadsThatTheSiloLeft_TheSiloEndsInItsOwnWay(bool isAskedToStop)
-    {
-        var options = await OptionsAsync() with { Broker = $"mqtt://127.0.0.1:{FreePorts.Next()}" };
-        await using var first = await SiloProcess.StartAsync(options);
-        await using LeavingSilo second = new(options, maxJoinAttemptTime: isAskedToStop ? TimeSpan.FromMinutes(5) : TimeSpan.FromSeconds(10));
-
-        var running = second.RunAsync();
-        if (isAskedToStop)
-        {
-            await Until.TrueAsync(() => second.Log.Any(static line => line.Contains(Waits, StringComparison.Ordinal)), "the silo to wait");
-            second.Stop();
-            Assert.Equal(SiloExitCodes.Stopped, await running.WaitAsync(SiloProcess.DefaultBound, TestContext.Current.CancellationToken));
-        }
-        else
-        {
-            await Assert.ThrowsAsync<SiloStartException>(() => running.WaitAsync(SiloProcess.DefaultBound, TestContext.Current.CancellationToken));
-        }
-
-        Assert.Equal(SiloStatus.Dead, second.Status);
-        Assert.Empty(second.FatalErrors);
     }
 
     [Fact]
