@@ -12,8 +12,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
     [Fact]
     public async Task Cluster_FaultsOfEveryKind_KeepsItsPromises()
     {
-        var seed = Setting("MDC_CHAOS_SEED", 1);
-        TimeSpan duration = TimeSpan.FromSeconds(Setting("MDC_CHAOS_SECONDS", 25));
+        var seed = Setting("MDC_CHAOS_SEED", 5);
+        TimeSpan duration = TimeSpan.FromSeconds(Setting("MDC_CHAOS_SECONDS", 16));
         var store = Environment.GetEnvironmentVariable("MDC_CHAOS_STORE") is { Length: > 0 } name ? Enum.Parse<FaultStore>(name, ignoreCase: true) : FaultStore.PostgreSql;
         Random random = new(seed);
         output.WriteLine($"seed {seed}, {duration.TotalSeconds} s, {store}");

@@ -101,6 +101,9 @@ internal sealed class FaultRun : LoadRun<FaultCluster>
 /// <param name="Commands">The commands.</param>
 internal sealed record FaultBalance(UpdateBalance Updates, int Unsettled, CommandBalance Commands)
 {
+    /// <summary>Orleans' words for a failure would push the numbers out of sight.</summary>
+    private const int LongestName = 72;
+
     /// <summary>A caller whose silo is gone has his answer five seconds after his time, and everybody here may be late to his work.</summary>
     private static readonly TimeSpan LongestOverrun = TimeSpan.FromSeconds(10);
 
@@ -121,7 +124,7 @@ internal sealed record FaultBalance(UpdateBalance Updates, int Unsettled, Comman
             ("  longest gap for one device", Seconds(Updates.LongestWait)),
             ("commands sent", Count(Commands.Sent)),
             ("  confirmed", Count(Commands.Confirmed)),
-            .. Commands.Failed.Select(static kind => ($"  {kind.Key}", Count(kind.Value))),
+            .. Commands.Failed.Select(static kind => ($"  {Short(kind.Key)}", Count(kind.Value))),
             ("  acted late", Count(Commands.ActedLate.Length)),
             ("  acted twice", Count(Commands.ActedTwice)),
             ("  falsely confirmed", Count(Commands.FalselyConfirmed)),
@@ -133,6 +136,7 @@ internal sealed record FaultBalance(UpdateBalance Updates, int Unsettled, Comman
         var width = rows.Max(static row => row.Name.Length) + 2;
         return string.Join('\n', rows.Select(row => row.Name.PadRight(width) + row.Value));
 
+        static string Short(string text) => text.Length <= LongestName ? text : $"{text[..(LongestName - 1)]}…";
         static string Count(int value) => value.ToString("N0", CultureInfo.InvariantCulture);
         static string Seconds(TimeSpan value) => string.Create(CultureInfo.InvariantCulture, $"{value.TotalSeconds:0.00} s");
     }
