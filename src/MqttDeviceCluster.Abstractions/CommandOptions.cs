@@ -57,9 +57,8 @@ public sealed record CommandOptions
     /// </summary>
     /// <remarks>
     /// One id is one command: a call with an id that the device's grain has, and that was or may have been published, publishes nothing. It gets the result of the one that runs, or
-    /// <see cref="DeviceInterruptedException"/> with <c>Published</c> true after that. The grain knows an id for as long as a
-    /// call could still come that is in time, for the last 1,024 commands, and not after it has moved to another silo.
-    /// <c>IDeviceCluster</c> makes one for each call, so that no call that the network delivers twice is two commands. It must not be empty (all zero).
+    /// <see cref="DeviceInterruptedException"/> with <c>Published</c> true after that. The grain knows the ids of the last 1,024 commands,
+    /// each for as long as a call with it could still come in time, and none after it has moved to another silo. <c>IDeviceCluster</c> makes one for each call, so that no call that the network delivers twice is two commands. It must not be empty (all zero).
     /// </remarks>
     [Id(5)]
     public Guid? CommandId { get; init; }

@@ -5,7 +5,8 @@ namespace MqttDeviceCluster.Silo.Hosting;
 
 /// <summary>
 /// Notices that the process did not run for a while: it was stopped, swapped out, out of threads, or its machine was suspended. The other silos may have declared it
-/// dead meanwhile, so it does nothing more until it has read that it was not, and never again what it took before.
+/// dead meanwhile, so it does nothing more until it has read that it was not, and never again what it took before. The same where another silo has taken its session and it cannot
+/// read whether it is still a member.
 /// </summary>
 /// <remarks>
 /// <para>A timer on the thread pool, where probes are answered as well, ticks four times a second; everyone who asks compares the last tick with the clock, since after a
